@@ -1,0 +1,6 @@
+namespace Audit;
+
+/// <summary>The module's one entry: only the host calls it.</summary>
+public static class AuditModule
+{
+}

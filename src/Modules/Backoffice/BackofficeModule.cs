@@ -1,0 +1,6 @@
+namespace Backoffice;
+
+/// <summary>The module's one entry: only the host calls it.</summary>
+public static class BackofficeModule
+{
+}

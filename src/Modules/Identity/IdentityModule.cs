@@ -1,0 +1,6 @@
+namespace Identity;
+
+/// <summary>The module's one entry: only the host calls it.</summary>
+public static class IdentityModule
+{
+}
