@@ -1,0 +1,159 @@
+using System.Buffers.Text;
+using System.Collections.Frozen;
+using System.Security.Cryptography;
+using Npgsql;
+
+namespace Platform;
+
+/// <summary>
+/// The installation's own keys, by purpose. They are made once, by the verb <c>migrate</c>, kept wrapped in the control
+/// database, and read whole at start. Safe for use by many threads once loaded.
+/// </summary>
+public sealed class KeyRing
+{
+    private const string SecretAlgorithm = "secret32";
+
+    private readonly PlatformDatabase _database;
+    private readonly MasterKey _master;
+    private readonly KeyPurpose[] _purposes;
+    private volatile FrozenDictionary<string, Ring>? _rings;
+
+    internal KeyRing(PlatformDatabase database, MasterKey master, IEnumerable<KeyPurpose> purposes)
+    {
+        (_database, _master) = (database, master);
+        _purposes = [.. purposes.Distinct()];
+        var twice = _purposes.CountBy(purpose => purpose.Name).FirstOrDefault(name => name.Value > 1).Key;
+        if (twice is not null) throw new InvalidOperationException($"Two different key purposes are named {twice}.");
+    }
+
+    /// <summary>Makes a key for every purpose that has none. Safe to repeat, and to run twice at once.</summary>
+    /// <returns>How many were made.</returns>
+    public async Task<int> EnsureAsync(CancellationToken cancel)
+    {
+        await using var connection = await _database.Control.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        // Writers wait for each other, or two of them would both find a purpose without a key; readers go on.
+        await using (var alone = new NpgsqlCommand("LOCK TABLE platform.keys IN SHARE ROW EXCLUSIVE MODE", connection))
+            await alone.ExecuteNonQueryAsync(cancel);
+
+        var present = new HashSet<string>(StringComparer.Ordinal);
+        await using (var query = new NpgsqlCommand("SELECT DISTINCT purpose FROM platform.keys", connection))
+        await using (var rows = await query.ExecuteReaderAsync(cancel))
+        {
+            while (await rows.ReadAsync(cancel)) present.Add(rows.GetString(0));
+        }
+
+        var missing = _purposes.Where(purpose => !present.Contains(purpose.Name)).ToArray();
+        foreach (var purpose in missing)
+        {
+            await using var insert = new NpgsqlCommand(
+                "INSERT INTO platform.keys (key_id, purpose, algorithm, public_key, wrapped_key) VALUES ($1, $2, $3, $4, $5)",
+                connection);
+            var (keyId, secret, publicKey) = Generate(purpose.Algorithm);
+            insert.Parameters.Add(new() { Value = keyId });
+            insert.Parameters.Add(new() { Value = purpose.Name });
+            insert.Parameters.Add(new() { Value = StoredName(purpose.Algorithm) });
+            insert.Parameters.Add(new() { Value = (object?)publicKey ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bytea });
+            insert.Parameters.Add(new() { Value = _master.Wrap(secret, WrappedFor(purpose.Name, keyId)) });
+            await insert.ExecuteNonQueryAsync(cancel);
+            CryptographicOperations.ZeroMemory(secret);
+        }
+
+        await transaction.CommitAsync(cancel);
+        return missing.Length;
+    }
+
+    /// <summary>Reads the keys of every purpose. Until it has returned, no key can be asked for.</summary>
+    /// <exception cref="InvalidSettingsException">A key is missing, or the master key is not the one it was wrapped by.</exception>
+    public async Task LoadAsync(CancellationToken cancel)
+    {
+        var found = _purposes.ToDictionary(purpose => purpose.Name, _ => new Ring());
+        await using (var query = _database.Control.CreateCommand(
+            "SELECT key_id, purpose, algorithm, wrapped_key FROM platform.keys ORDER BY number DESC"))
+        await using (var rows = await query.ExecuteReaderAsync(cancel))
+        {
+            while (await rows.ReadAsync(cancel))
+            {
+                // Other versions of the platform, and verbs, know other purposes.
+                if (!found.TryGetValue(rows.GetString(1), out var ring)) continue;
+                Add(ring, rows.GetString(0), rows.GetString(1), rows.GetString(2), rows.GetFieldValue<byte[]>(3));
+            }
+        }
+
+        foreach (var purpose in _purposes)
+        {
+            if (found[purpose.Name] is { Signing.Count: 0, Secrets.Count: 0 })
+                throw new InvalidSettingsException($"There is no key for {purpose.Name} yet: run the verb migrate first.");
+        }
+
+        _rings = found.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+
+    /// <returns>The key that signs for the purpose now: the newest.</returns>
+    public SigningKey Current(string purpose) => Of(purpose).Signing[0];
+
+    /// <returns>Every key that has ever signed for the purpose, newest first.</returns>
+    public IReadOnlyList<SigningKey> All(string purpose) => Of(purpose).Signing;
+
+    /// <returns>The purpose's current secret: 32 bytes that the caller must not change.</returns>
+    public byte[] Secret(string purpose) => Of(purpose).Secrets[0];
+
+    /// <returns>Every secret that the purpose has had, newest first; none of them may be changed.</returns>
+    public IReadOnlyList<byte[]> Secrets(string purpose) => Of(purpose).Secrets;
+
+    /// <returns>The keys whose public halves everybody may see, for the JWKS.</returns>
+    public IReadOnlyList<SigningKey> Published() =>
+        [.. _purposes.Where(purpose => purpose.Published).SelectMany(purpose => Of(purpose.Name).Signing)];
+
+    private Ring Of(string purpose) => (_rings ?? throw new InvalidOperationException("The keys have not been loaded yet."))
+        .TryGetValue(purpose, out var ring)
+            ? ring
+            : throw new InvalidOperationException($"No module registered the key purpose {purpose}.");
+
+    private void Add(Ring ring, string keyId, string purpose, string algorithm, byte[] wrapped)
+    {
+        byte[] secret;
+        try
+        {
+            secret = _master.Unwrap(wrapped, WrappedFor(purpose, keyId));
+        }
+        catch (CryptographicException)
+        {
+            throw new InvalidSettingsException(
+                $"Keys__MasterKey does not open the key {keyId} of {purpose}: set the one that it was made under.");
+        }
+
+        if (algorithm == SecretAlgorithm) ring.Secrets.Add(secret);
+        else ring.Signing.Add(new(keyId, algorithm == "RS256" ? KeyAlgorithm.Rs256 : KeyAlgorithm.Es256, secret));
+    }
+
+    // The key's id is authenticated too, so that rows cannot be swapped within a purpose.
+    private static string WrappedFor(string purpose, string keyId) => $"key:{purpose}:{keyId}";
+
+    private static string StoredName(KeyAlgorithm algorithm) => algorithm switch
+    {
+        KeyAlgorithm.Rs256 => "RS256",
+        KeyAlgorithm.Es256 => "ES256",
+        _ => SecretAlgorithm,
+    };
+
+    private static (string KeyId, byte[] Secret, byte[]? PublicKey) Generate(KeyAlgorithm algorithm)
+    {
+        if (algorithm is KeyAlgorithm.Secret32)
+            return (Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16)), RandomNumberGenerator.GetBytes(32), null);
+
+        using AsymmetricAlgorithm pair = algorithm is KeyAlgorithm.Rs256
+            ? RSA.Create(2048)
+            : ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var publicKey = pair.ExportSubjectPublicKeyInfo();
+        var keyId = Base64Url.EncodeToString(SHA256.HashData(publicKey).AsSpan(0, 16));
+        return (keyId, pair.ExportPkcs8PrivateKey(), publicKey);
+    }
+
+    private sealed class Ring
+    {
+        public List<SigningKey> Signing { get; } = [];
+
+        public List<byte[]> Secrets { get; } = [];
+    }
+}

@@ -1,0 +1,86 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Platform;
+
+/// <summary>A key pair that signs. Safe for use by many threads; lives as long as the process.</summary>
+public sealed class SigningKey
+{
+    private readonly RSA? _rsa;
+    private readonly ECDsa? _ecdsa;
+
+    internal SigningKey(string keyId, KeyAlgorithm algorithm, ReadOnlySpan<byte> pkcs8)
+    {
+        (KeyId, Algorithm) = (keyId, algorithm);
+        if (algorithm is KeyAlgorithm.Rs256)
+        {
+            _rsa = RSA.Create();
+            _rsa.ImportPkcs8PrivateKey(pkcs8, out _);
+            Verifier = new RsaSecurityKey(RSA.Create(_rsa.ExportParameters(includePrivateParameters: false)));
+            PublicKey = _rsa.ExportSubjectPublicKeyInfo();
+        }
+        else
+        {
+            _ecdsa = ECDsa.Create();
+            _ecdsa.ImportPkcs8PrivateKey(pkcs8, out _);
+            Verifier = new ECDsaSecurityKey(ECDsa.Create(_ecdsa.ExportParameters(includePrivateParameters: false)));
+            PublicKey = _ecdsa.ExportSubjectPublicKeyInfo();
+        }
+
+        Verifier.KeyId = keyId;
+    }
+
+    /// <summary>The <c>kid</c> of what it signs. No two keys of an installation share one.</summary>
+    public string KeyId { get; }
+
+    /// <summary>Never <see cref="KeyAlgorithm.Secret32"/>.</summary>
+    public KeyAlgorithm Algorithm { get; }
+
+    /// <summary>The algorithm's name in a JWS: <c>RS256</c> or <c>ES256</c>.</summary>
+    public string JwsAlgorithm => Algorithm is KeyAlgorithm.Rs256 ? "RS256" : "ES256";
+
+    /// <summary>The public half, as a SubjectPublicKeyInfo in DER.</summary>
+    public ReadOnlyMemory<byte> PublicKey { get; }
+
+    /// <summary>The public half as the token library takes it.</summary>
+    internal SecurityKey Verifier { get; }
+
+    /// <returns>The signature as a JWS has it: for ES256 the 64 bytes r ‖ s.</returns>
+    public byte[] Sign(ReadOnlySpan<byte> message) => _rsa is not null
+        ? _rsa.SignData(message, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+        : _ecdsa!.SignData(message, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+
+    /// <returns>Whether the signature is this key's over that message.</returns>
+    public bool Verify(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) => _rsa is not null
+        ? _rsa.VerifyData(message, signature, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+        : _ecdsa!.VerifyData(
+            message, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+
+    /// <summary>Writes the public half as one object of a JWKS (RFC 7517), with <c>kid</c>, <c>alg</c> and <c>use</c>.</summary>
+    public void WriteJwk(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        if (_rsa is not null)
+        {
+            var parameters = _rsa.ExportParameters(includePrivateParameters: false);
+            json.WriteString("kty", "RSA");
+            json.WriteString("n", Base64Url.EncodeToString(parameters.Modulus));
+            json.WriteString("e", Base64Url.EncodeToString(parameters.Exponent));
+        }
+        else
+        {
+            var point = _ecdsa!.ExportParameters(includePrivateParameters: false).Q;
+            json.WriteString("kty", "EC");
+            json.WriteString("crv", "P-256");
+            json.WriteString("x", Base64Url.EncodeToString(point.X));
+            json.WriteString("y", Base64Url.EncodeToString(point.Y));
+        }
+
+        json.WriteString("kid", KeyId);
+        json.WriteString("alg", JwsAlgorithm);
+        json.WriteString("use", "sig");
+        json.WriteEndObject();
+    }
+}
