@@ -1,0 +1,148 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Text;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace Results;
+
+/// <summary>Sends one survey's result to one connection after the other, each at its own pace.</summary>
+internal sealed class StreamResults(
+    Boards boards, IOptions<ResultsOptions> options, TimeProvider clock, ResultsMetrics metrics,
+    IHostApplicationLifetime lifetime)
+{
+    private static readonly byte[] Heartbeat = ":\n\n"u8.ToArray();
+
+    private readonly byte[] _retry = Encoding.UTF8.GetBytes(string.Create(
+        CultureInfo.InvariantCulture, $"retry: {(long)options.Value.ReconnectDelay.TotalMilliseconds}\n\n"));
+
+    private int _open;
+
+    /// <summary>Streams until the result is final, the reader has gone, or the process stops.</summary>
+    /// <param name="surveyId">Which survey.</param>
+    /// <param name="known">The version that the reader has already, from an earlier connection; -1 for none.</param>
+    /// <param name="context">Nothing of its response has been sent yet.</param>
+    /// <returns>Any outcome but <see cref="StreamOutcome.Streamed"/> has sent nothing.</returns>
+    public async Task<StreamOutcome> HandleAsync(int surveyId, long known, HttpContext context)
+    {
+        if (lifetime.ApplicationStopping.IsCancellationRequested) return StreamOutcome.Overloaded;
+        if (Interlocked.Increment(ref _open) > options.Value.ConnectionCountMax)
+        {
+            Interlocked.Decrement(ref _open);
+            return StreamOutcome.Overloaded;
+        }
+
+        metrics.Connections.Add(1);
+        try
+        {
+            var viewer = new Viewer(context, options.Value, clock, metrics);
+            var (board, full) = await boards.FindAsync(surveyId, context.RequestAborted);
+            while (board is not null && !board.TryJoin(viewer))
+            {
+                (board, full) = await boards.FindAsync(surveyId, context.RequestAborted);
+            }
+
+            if (board is null) return full ? StreamOutcome.Overloaded : StreamOutcome.NoSuchSurvey;
+            try
+            {
+                await StreamAsync(board, viewer, known, context);
+            }
+            finally
+            {
+                board.Leave(viewer);
+            }
+
+            return StreamOutcome.Streamed;
+        }
+        finally
+        {
+            metrics.Connections.Add(-1);
+            Interlocked.Decrement(ref _open);
+        }
+    }
+
+    // One call a connection, for hours: nothing in its loop allocates.
+    private async Task StreamAsync(Board board, Viewer viewer, long known, HttpContext context)
+    {
+        Prepare(context, options.Value.SendBufferSizeBytes);
+        var (gone, stopping) = (context.RequestAborted, lifetime.ApplicationStopping);
+        using var wakeWhenGone = gone.UnsafeRegister(static viewer => ((Viewer)viewer!).Wake(), viewer);
+
+        await context.Response.StartAsync(CancellationToken.None);
+        var body = context.Response.BodyWriter;
+        body.Write(_retry);
+        for (var sent = new Sent(known, null); !gone.IsCancellationRequested && !stopping.IsCancellationRequested;)
+        {
+            // Whatever came while the reader was slow is skipped: there is only the newest.
+            var frame = board.Frame ?? throw new UnreachableException("A board that can be joined has a frame.");
+            var next = Write(frame, sent, body);
+            if (next == sent && !viewer.IsDueForHeartbeat)
+            {
+                await viewer.WaitAsync();
+                continue;
+            }
+
+            if (next == sent) body.Write(Heartbeat);
+            sent = next;
+            viewer.BeginWrite();
+            await body.FlushAsync(CancellationToken.None);
+            viewer.EndWrite();
+            if (frame.Status is ResultStatus.Final) return;
+        }
+    }
+
+    /// <returns>What the reader has once all that was written has come to it.</returns>
+    private Sent Write(Frame frame, Sent sent, PipeWriter body)
+    {
+        var final = frame.Status is ResultStatus.Final;
+        var status = frame.Status != sent.Status;
+        // The final tally is always said, for it is the one to keep.
+        var tally = !frame.Hidden && (final || frame.Version != sent.Version);
+
+        // At the beginning the status comes first; the end is told last, for a reader may leave when it hears of it.
+        var statusLast = final && sent.Status is not null;
+        if (status && !statusLast) body.Write(frame.StatusEvent.Span);
+        if (tally) body.Write(frame.TallyEvent.Span);
+        if (statusLast) body.Write(frame.StatusEvent.Span);
+        if (status || tally) metrics.FramesWritten.Add(1);
+        return new(tally ? frame.Version : sent.Version, frame.Status);
+    }
+
+    private static void Prepare(HttpContext context, int sendBufferSizeBytes)
+    {
+        var (headers, features) = (context.Response.Headers, context.Features);
+        headers.ContentType = "text/event-stream";
+        headers.CacheControl = "no-store";
+        headers["X-Accel-Buffering"] = "no";
+        features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        if (!HttpProtocol.IsHttp11(context.Request.Protocol)) return;
+
+        // What the kernel has taken can no longer be skipped, so it may take little; and as the connection is not fit for
+        // anything else afterwards, it ends with the stream.
+        headers.Connection = "close";
+        if (features.Get<IConnectionSocketFeature>() is { } connection) connection.Socket.SendBufferSize = sendBufferSizeBytes;
+        // The limit for slow readers is our own: the server's rate is for answers that end.
+        if (features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
+    }
+
+    private readonly record struct Sent(long Version, ResultStatus? Status);
+}
+
+/// <summary>Every way a stream can end.</summary>
+internal enum StreamOutcome
+{
+    /// <summary>It was sent, to its end or as long as there was a reader.</summary>
+    Streamed,
+
+    /// <summary>No survey of that id was published.</summary>
+    NoSuchSurvey,
+
+    /// <summary>Too many streams or surveys are open in this process, or it is about to stop.</summary>
+    Overloaded,
+}
