@@ -41,5 +41,6 @@ public static class ResultsModule
     {
         if (roles.HasFlag(Role.Api)) endpoints.MapReadResults();
         if (roles.HasFlag(Role.Sse)) endpoints.MapStreamResults();
+        if (roles.HasFlag(Role.Backoffice)) endpoints.MapReadResultsAsStaff();
     }
 }

@@ -21,17 +21,19 @@ internal static class ReadResultsEndpoint
         .WithName("ReadResults")
         .WithSummary("A survey's results as they stand now.");
 
+    public static void MapReadResultsAsStaff(this IEndpointRouteBuilder endpoints) => endpoints
+        .MapGet("/v1/internal/surveys/{id}/results", ReadAsStaffAsync)
+        .OnListener(Listener.Internal)
+        .RequireAuthorization(Access.Staff(StaffRole.Manager, StaffRole.Investigator, StaffRole.Auditor))
+        .Produces(200, contentType: "application/json")
+        .WithName("ReadResultsAsStaff")
+        .WithSummary("A survey's results as they stand now, hidden from the public or not.");
+
     private static async Task<Results<EmptyHttpResult, StatusCodeHttpResult, ProblemHttpResult>> ReadAsync(
         string id, HttpContext context, Boards boards, IOptions<ResultsOptions> options)
     {
-        if (!JsonBody.TryParseId(id, out var surveyId)) return NoSuchSurvey();
-
-        var (board, full) = await boards.FindAsync(surveyId, context.RequestAborted);
-        if (board?.Frame is not { } frame)
-        {
-            return full ? Problem.Overloaded.Because("Too many surveys are being read here.") : NoSuchSurvey();
-        }
-
+        var (frame, refusal) = await FindAsync(id, boards, context.RequestAborted);
+        if (frame is null) return refusal!;
         if (frame.Hidden) return ResultsHidden.Because("They are shown once the survey's result is final.");
 
         var headers = context.Response.Headers;
@@ -43,7 +45,28 @@ internal static class ReadResultsEndpoint
         return TypedResults.Empty;
     }
 
-    private static ProblemHttpResult NoSuchSurvey() => Problem.NotFound.Because("There is no such survey.");
+    private static async Task<Results<EmptyHttpResult, ProblemHttpResult>> ReadAsStaffAsync(
+        string id, HttpContext context, Boards boards)
+    {
+        var (frame, refusal) = await FindAsync(id, boards, context.RequestAborted);
+        if (frame is null) return refusal!;
+
+        context.Response.Headers.CacheControl = "no-store";
+        await WriteAsync(frame, context);
+        return TypedResults.Empty;
+    }
+
+    private static async ValueTask<(Frame? Frame, ProblemHttpResult? Refusal)> FindAsync(
+        string id, Boards boards, CancellationToken cancel)
+    {
+        if (!JsonBody.TryParseId(id, out var surveyId)) return (null, Problem.NotFound.Because("There is no such survey."));
+
+        var (board, full) = await boards.FindAsync(surveyId, cancel);
+        if (board is not null) return (board.Frame, null);
+        return (null, full
+            ? Problem.Overloaded.Because("Too many surveys are being read here; try again a little later.")
+            : Problem.NotFound.Because("There is no such survey."));
+    }
 
     private static async Task WriteAsync(Frame frame, HttpContext context)
     {
