@@ -1,6 +1,43 @@
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Platform;
+
 namespace Backoffice;
 
 /// <summary>The module's one entry: only the host calls it.</summary>
 public static class BackofficeModule
 {
+    private static readonly TimeSpan TokenLifetime = TimeSpan.FromHours(12);
+
+    /// <summary>Nothing yet that would be stored: staff have tokens, no accounts.</summary>
+    public static MigrationSet Migrations { get; } = new("backoffice", typeof(BackofficeModule).Assembly);
+
+    /// <summary>Registers the settings.</summary>
+    public static void AddBackoffice(this IHostApplicationBuilder host, Role roles) =>
+        host.Services.AddSettings<BackofficeOptions>("Backoffice");
+
+    /// <summary>Maps what staff do beyond what the other modules offer them: nothing so far.</summary>
+    public static void MapBackoffice(this IEndpointRouteBuilder endpoints, Role roles)
+    {
+    }
+
+    /// <summary>Signs a staff token for 12 hours, while accounts are not required. The keys must be loaded.</summary>
+    /// <param name="services">The application's.</param>
+    /// <param name="role">manager, investigator, auditor or admin.</param>
+    /// <exception cref="InvalidSettingsException">Accounts are required, or there is no such role.</exception>
+    public static string IssueStaffToken(IServiceProvider services, string role)
+    {
+        if (services.GetRequiredService<IOptions<BackofficeOptions>>().Value.RequireAccounts)
+        {
+            throw new InvalidSettingsException(
+                "Staff sign in with accounts here: no token is given out unless Backoffice__RequireAccounts is false.");
+        }
+
+        return StaffRole.All.Contains(role)
+            ? services.GetRequiredService<StaffTokens>().Issue($"operator-{role}", role, TokenLifetime)
+            : throw new InvalidSettingsException(
+                $"There is no staff role {role}; the roles are {string.Join(", ", StaffRole.All)}.");
+    }
 }

@@ -6,7 +6,8 @@ namespace Platform;
 public sealed class KeyOptions : IValidatableObject
 {
     /// <summary>Base64 of the 32 bytes that wrap every other key. Whoever loses it loses them all.</summary>
-    [Required(ErrorMessage = "Set Keys__MasterKey to the base64 of 32 random bytes, such as from: openssl rand -base64 32")]
+    [Required(ErrorMessage =
+        "Set Keys__MasterKey to the base64 of 32 random bytes, such as from: openssl rand -base64 32")]
     public string MasterKey { get; set; } = "";
 
     /// <inheritdoc/>

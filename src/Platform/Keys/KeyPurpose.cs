@@ -14,8 +14,8 @@ public enum KeyAlgorithm
 }
 
 /// <summary>
-/// A use that has keys of its own. Registered by the module that owns it (<see cref="KeySetup.AddKeyPurpose"/>); its first
-/// key is made by the verb <c>migrate</c>.
+/// A use that has keys of its own. Registered by the module that owns it (<see cref="KeySetup.AddKeyPurpose"/>);
+/// its first key is made by the verb <c>migrate</c>.
 /// </summary>
 /// <param name="Name">Lower case, words joined by hyphens; at most 64 characters. Never changes.</param>
 /// <param name="Algorithm">What its keys can do.</param>

@@ -47,13 +47,16 @@ public sealed class KeyRing
         foreach (var purpose in missing)
         {
             await using var insert = new NpgsqlCommand(
-                "INSERT INTO platform.keys (key_id, purpose, algorithm, public_key, wrapped_key) VALUES ($1, $2, $3, $4, $5)",
+                """
+                INSERT INTO platform.keys (key_id, purpose, algorithm, public_key, wrapped_key)
+                VALUES ($1, $2, $3, $4, $5)
+                """,
                 connection);
             var (keyId, secret, publicKey) = Generate(purpose.Algorithm);
             insert.Parameters.Add(new() { Value = keyId });
             insert.Parameters.Add(new() { Value = purpose.Name });
             insert.Parameters.Add(new() { Value = StoredName(purpose.Algorithm) });
-            insert.Parameters.Add(new() { Value = (object?)publicKey ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bytea });
+            insert.Parameters.Add(new NpgsqlParameter<byte[]?> { TypedValue = publicKey });
             insert.Parameters.Add(new() { Value = _master.Wrap(secret, WrappedFor(purpose.Name, keyId)) });
             await insert.ExecuteNonQueryAsync(cancel);
             CryptographicOperations.ZeroMemory(secret);
@@ -64,7 +67,7 @@ public sealed class KeyRing
     }
 
     /// <summary>Reads the keys of every purpose. Until it has returned, no key can be asked for.</summary>
-    /// <exception cref="InvalidSettingsException">A key is missing, or the master key is not the one it was wrapped by.</exception>
+    /// <exception cref="InvalidSettingsException">A key is missing, or was wrapped by another master key.</exception>
     public async Task LoadAsync(CancellationToken cancel)
     {
         var found = _purposes.ToDictionary(purpose => purpose.Name, _ => new Ring());
@@ -83,7 +86,8 @@ public sealed class KeyRing
         foreach (var purpose in _purposes)
         {
             if (found[purpose.Name] is { Signing.Count: 0, Secrets.Count: 0 })
-                throw new InvalidSettingsException($"There is no key for {purpose.Name} yet: run the verb migrate first.");
+                throw new InvalidSettingsException(
+                    $"There is no key for {purpose.Name} yet: run the verb migrate first.");
         }
 
         _rings = found.ToFrozenDictionary(StringComparer.Ordinal);
@@ -105,10 +109,13 @@ public sealed class KeyRing
     public IReadOnlyList<SigningKey> Published() =>
         [.. _purposes.Where(purpose => purpose.Published).SelectMany(purpose => Of(purpose.Name).Signing)];
 
-    private Ring Of(string purpose) => (_rings ?? throw new InvalidOperationException("The keys have not been loaded yet."))
-        .TryGetValue(purpose, out var ring)
+    private Ring Of(string purpose)
+    {
+        var rings = _rings ?? throw new InvalidOperationException("The keys have not been loaded yet.");
+        return rings.TryGetValue(purpose, out var ring)
             ? ring
             : throw new InvalidOperationException($"No module registered the key purpose {purpose}.");
+    }
 
     private void Add(Ring ring, string keyId, string purpose, string algorithm, byte[] wrapped)
     {
@@ -140,7 +147,10 @@ public sealed class KeyRing
     private static (string KeyId, byte[] Secret, byte[]? PublicKey) Generate(KeyAlgorithm algorithm)
     {
         if (algorithm is KeyAlgorithm.Secret32)
-            return (Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16)), RandomNumberGenerator.GetBytes(32), null);
+        {
+            var random = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
+            return (random, RandomNumberGenerator.GetBytes(32), null);
+        }
 
         using AsymmetricAlgorithm pair = algorithm is KeyAlgorithm.Rs256
             ? RSA.Create(2048)

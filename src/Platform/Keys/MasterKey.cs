@@ -7,7 +7,7 @@ namespace Platform;
 /// <summary>
 /// The key that wraps all others: what is stored anywhere is stored wrapped. Safe for use by many threads.
 /// </summary>
-/// <remarks>A wrapping is: version (1 byte) ‖ nonce (12) ‖ AES-256-GCM ciphertext ‖ tag (16), the purpose authenticated.</remarks>
+/// <remarks>Version (1 byte) ‖ nonce (12) ‖ AES-256-GCM ciphertext ‖ tag (16), the purpose authenticated.</remarks>
 public sealed class MasterKey(IOptions<KeyOptions> options)
 {
     /// <summary>How much longer than the secret its wrapping is, in bytes.</summary>
@@ -36,7 +36,7 @@ public sealed class MasterKey(IOptions<KeyOptions> options)
     }
 
     /// <returns>The secret.</returns>
-    /// <exception cref="CryptographicException">Altered, wrapped for another purpose or by another master key.</exception>
+    /// <exception cref="CryptographicException">Altered, for another purpose, or by another master key.</exception>
     public byte[] Unwrap(ReadOnlySpan<byte> wrapped, string purpose)
     {
         if (wrapped.Length < OverheadBytes || wrapped[0] != Version)

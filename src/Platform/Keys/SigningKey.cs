@@ -58,7 +58,7 @@ public sealed class SigningKey
         : _ecdsa!.VerifyData(
             message, signature, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
 
-    /// <summary>Writes the public half as one object of a JWKS (RFC 7517), with <c>kid</c>, <c>alg</c> and <c>use</c>.</summary>
+    /// <summary>Writes the public half as one object of a JWKS (RFC 7517), with kid, alg and use.</summary>
     public void WriteJwk(Utf8JsonWriter json)
     {
         json.WriteStartObject();

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Http;
 namespace Platform;
 
 /// <summary>
-/// Reads <c>Authorization: Bearer</c>, and answers 401 and 403. Made anew for each request. The framework's own base class
-/// is left out: it costs options, events and log scopes on the path of every vote.
+/// Reads <c>Authorization: Bearer</c>, and answers 401 and 403. Made anew for each request. The framework's own
+/// base class is left out: it costs options, events and log scopes on the path of every vote.
 /// </summary>
 internal abstract class BearerHandler : IAuthenticationHandler
 {

@@ -5,11 +5,13 @@ namespace Platform;
 
 /// <summary>Checks tokens of one kind that we signed: nothing is fetched and nothing looked up.</summary>
 internal sealed class SignedTokens(
-    KeyRing keys, TokenOptions options, TimeProvider clock, string purpose, string algorithm, string type, string audience)
+    KeyRing keys, TokenOptions options, TimeProvider clock,
+    string purpose, string algorithm, string type, string audience)
 {
     private const int SizeBytesMax = 8 * 1024;
 
-    private readonly JsonWebTokenHandler _handler = new() { MaximumTokenSizeInBytes = SizeBytesMax, MapInboundClaims = false };
+    private readonly JsonWebTokenHandler _handler =
+        new() { MaximumTokenSizeInBytes = SizeBytesMax, MapInboundClaims = false };
 
     private readonly TokenValidationParameters _rules = new()
     {

@@ -2,10 +2,10 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Platform;
 
-/// <summary>Whose access tokens are taken. Section <c>Tokens</c>; the same in every process of an installation.</summary>
+/// <summary>Whose tokens are taken. Section <c>Tokens</c>; the same in every process of an installation.</summary>
 public sealed class TokenOptions : IValidatableObject
 {
-    /// <summary>The installation's public address, without a slash at the end: <c>iss</c> of every token that it signs.</summary>
+    /// <summary>The installation's public address, no slash at the end: <c>iss</c> of all that it signs.</summary>
     [Required(ErrorMessage = "Set Tokens__Issuer to the installation's public address, such as https://vote.example")]
     public string Issuer { get; set; } = "http://localhost:8080";
 
@@ -24,8 +24,12 @@ public sealed class TokenOptions : IValidatableObject
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (!Uri.TryCreate(Issuer, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || Issuer.EndsWith('/'))
+        if (!Uri.TryCreate(Issuer, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")
+            || Issuer.EndsWith('/'))
+        {
             yield return new("Tokens__Issuer must be an http(s) address without a slash at the end", [nameof(Issuer)]);
+        }
+
         if (Audience == StaffAudience)
             yield return new("Tokens__Audience and Tokens__StaffAudience must differ", [nameof(StaffAudience)]);
     }

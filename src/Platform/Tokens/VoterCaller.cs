@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Platform;
 
-/// <summary>The voter whose access token came with the request. All of it is signed by us; nothing was looked up.</summary>
+/// <summary>The voter whose access token came with the request: signed by us, nothing was looked up.</summary>
 public sealed class VoterCaller
 {
     /// <summary>16 bytes, the first two of which are the bucket.</summary>

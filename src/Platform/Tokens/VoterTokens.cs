@@ -83,8 +83,8 @@ public sealed class VoterTokens(KeyRing keys, IOptions<TokenOptions> options, Ti
         };
     }
 
-    // Each token has an encryption key of its own, made from its 128 random bits: an installation signs more tokens than
-    // AES-GCM may have random nonces under one key, so the nonce is fixed and the key is what changes.
+    // Each token has an encryption key of its own, made from its 128 random bits: an installation signs more tokens
+    // than AES-GCM may have random nonces under one key, so the nonce is fixed and the key is what changes.
     private byte[] SealSubject(ReadOnlySpan<byte> subject, ReadOnlySpan<byte> tokenId)
     {
         var bytes = new byte[IdBytes + TagBytes];

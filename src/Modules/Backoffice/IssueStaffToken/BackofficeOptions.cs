@@ -1,0 +1,11 @@
+namespace Backoffice;
+
+/// <summary>Who is staff. Section <c>Backoffice</c>.</summary>
+internal sealed class BackofficeOptions
+{
+    /// <summary>
+    /// Whether staff sign in with accounts of their own. As long as not, whoever can run the binary with the
+    /// installation's settings can have a staff token: for a workstation only.
+    /// </summary>
+    public bool RequireAccounts { get; set; } = true;
+}
