@@ -51,8 +51,8 @@ public sealed class Migrator(ShardMap map, string controlConnectionString, IEnum
         await CreateSchemaAsync(connectionString, ModuleDatabase.RoleOf(module.Module), schema, cancel);
         var owned = new NpgsqlConnectionStringBuilder(connectionString)
         {
-            Options = $"-c role={ModuleDatabase.RoleOf(module.Module)}",
-            SearchPath = schema,
+            // As an option, not as SearchPath: DbUp would try to create the schema, which this role may not.
+            Options = $"-c role={ModuleDatabase.RoleOf(module.Module)} -c search_path={schema}",
             Pooling = false,
         };
         await RefuseEditedAsync(owned.ConnectionString, schema, scripts, cancel);
