@@ -4,11 +4,11 @@ using Npgsql;
 namespace Testing;
 
 /// <summary>
-/// Real PostgreSQL for tests. Use it as an assembly fixture: <c>[assembly: AssemblyFixture(typeof(Postgres))]</c>.
+/// Real PostgreSQL for tests. Use it so: <c>[assembly: AssemblyFixture(typeof(Postgres))]</c>.
 /// </summary>
 /// <remarks>
-/// The server is the one that <c>VOTING_TEST_POSTGRES</c> names (a superuser's Npgsql connection string), else a private
-/// one that is started at the first need and gone when the process ends. Safe to use from many tests at once.
+/// The server is the one that <c>VOTING_TEST_POSTGRES</c> names (a superuser's Npgsql connection string), else a
+/// private one that is started at the first need and gone when the process ends. Safe to use from many tests at once.
 /// </remarks>
 public sealed class Postgres : IAsyncDisposable
 {
@@ -20,11 +20,12 @@ public sealed class Postgres : IAsyncDisposable
     public static Task<string> ConnectionStringAsync() => PostgresServer.ConnectionStringAsync();
 
     /// <summary>An empty database of the test's own. Tests run side by side and never clean up.</summary>
-    public Task<TestDatabase> NewDatabaseAsync(CancellationToken cancel = default) => CreateAsync("template1", cancel);
+    public Task<TestDatabase> NewDatabaseAsync(CancellationToken cancel = default) =>
+        CreateAsync("template1", cancel);
 
     /// <summary>A copy of a database that was migrated once in this process.</summary>
     /// <param name="key">Names what the migration makes: the same key means the same template.</param>
-    /// <param name="migrate">Migrates the empty database behind the connection string; called once for each key.</param>
+    /// <param name="migrate">Migrates the empty database behind the connection string; called once a key.</param>
     /// <param name="cancel">Ends the wait for the copy; the template is made all the same.</param>
     public async Task<TestDatabase> NewMigratedDatabaseAsync(
         string key, Func<string, CancellationToken, Task> migrate, CancellationToken cancel = default)

@@ -8,15 +8,14 @@ internal static class PostgresServer
 {
     private static readonly Lazy<Task<string>> Started = new(StartAsync);
 
-    /// <summary>True when the server outlives this process, so that what the tests made must be taken away again.</summary>
+    /// <summary>True when the server outlives this process: what the tests made must be taken away again.</summary>
     public static bool Outlives => Named is not null;
 
     /// <summary>A superuser's connection string. Every caller waits for the same start.</summary>
     public static Task<string> ConnectionStringAsync() => Started.Value;
 
-    private static string? Named => Environment.GetEnvironmentVariable("VOTING_TEST_POSTGRES") is { Length: > 0 } named
-        ? named
-        : null;
+    private static string? Named =>
+        Environment.GetEnvironmentVariable("VOTING_TEST_POSTGRES") is { Length: > 0 } named ? named : null;
 
     private static async Task<string> StartAsync()
     {

@@ -9,9 +9,9 @@ public static class Repository
 
     private static string Find()
     {
-        for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
+        for (var place = new DirectoryInfo(AppContext.BaseDirectory); place is not null; place = place.Parent)
         {
-            if (File.Exists(Path.Combine(directory.FullName, "Voting.sln"))) return directory.FullName;
+            if (File.Exists(Path.Combine(place.FullName, "Voting.sln"))) return place.FullName;
         }
 
         throw new InvalidOperationException($"There is no Voting.sln in or above {AppContext.BaseDirectory}.");

@@ -9,7 +9,7 @@ internal sealed record CommandLine(int Port, Uri Platform)
 {
     private const string Usage = "Usage: voting-sandbox [--port N] [--host http://127.0.0.1:8080]";
 
-    /// <summary>Null for arguments that cannot be followed; <paramref name="refusal"/> then says why, in one line.</summary>
+    /// <summary>Null for arguments that make no sense; <paramref name="refusal"/> then says why, in one line.</summary>
     public static CommandLine? Parse(string[] args, out string refusal)
     {
         var said = new CommandLine(8090, new("http://127.0.0.1:8080"));

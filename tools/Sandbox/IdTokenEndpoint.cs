@@ -12,8 +12,8 @@ internal static class IdTokenEndpoint
         endpoints.MapPost("/sandbox/{provider}/id-token", Mint);
 
     /// <summary>
-    /// <c>subject</c> and <c>nonce</c> are made up where they are not given, <c>audience</c> is the platform's client id;
-    /// <c>flaw</c>, any number of times, spoils the token.
+    /// <c>subject</c> and <c>nonce</c> are made up where they are not given, <c>audience</c> is the platform's client
+    /// id; <c>flaw</c>, any number of times, spoils the token.
     /// </summary>
     private static IResult Mint(string provider, HttpRequest request, Providers providers, IdTokens tokens)
     {
@@ -30,7 +30,8 @@ internal static class IdTokenEndpoint
         var flaws = new HashSet<Flaw>();
         foreach (var name in request.Query["flaw"])
         {
-            if (!Flaws.TryParse(name!, out var flaw)) return Refuse($"There is no flaw {name}; there are {Flaws.Names}.");
+            if (!Flaws.TryParse(name!, out var flaw))
+                return Refuse($"There is no flaw {name}; there are {Flaws.Names}.");
             flaws.Add(flaw);
         }
 

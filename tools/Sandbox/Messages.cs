@@ -57,7 +57,7 @@ internal sealed record Claims
     [JsonPropertyName("jti")] public string? Id { get; init; }
 }
 
-/// <summary>A token for a person who tries the sign-in by hand, with what the platform wants to be told beside it.</summary>
+/// <summary>A token for a person who tries the sign-in by hand, with what has to be sent beside it.</summary>
 internal sealed record MintedToken(string Provider, string Subject, string Nonce, string IdToken);
 
 /// <summary>The platform's sign-in by ID token.</summary>

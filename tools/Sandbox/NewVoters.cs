@@ -7,7 +7,7 @@ namespace Sandbox;
 internal sealed class NewVoters(Providers providers, IdTokens tokens, PlatformSignIn platform)
 {
     /// <summary>Voters in the order in which their sign-ins end. Ends early with the first failure.</summary>
-    /// <exception cref="SignInFailedException">The platform refused or failed; the voters before it are real.</exception>
+    /// <exception cref="SignInFailedException">The platform refused or failed; earlier voters are real.</exception>
     public async IAsyncEnumerable<Voter> SignInAsync(
         int count, Uri at, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {

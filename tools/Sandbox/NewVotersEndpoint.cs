@@ -47,7 +47,8 @@ internal static partial class NewVotersEndpoint
         {
             SignInFailed(logger, e.Status, e.Message);
             if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status502BadGateway;
-            body.Write(JsonSerializer.SerializeToUtf8Bytes(new Failure(new(e.Status, e.Message)), Json.Default.Failure));
+            var failure = new Failure(new(e.Status, e.Message));
+            body.Write(JsonSerializer.SerializeToUtf8Bytes(failure, Json.Default.Failure));
             body.Write("\n"u8);
             await body.FlushAsync(cancel);
         }

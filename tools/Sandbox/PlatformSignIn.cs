@@ -6,7 +6,7 @@ namespace Sandbox;
 /// <summary>The platform's sign-in, as the voter app uses it.</summary>
 internal sealed class PlatformSignIn(TimeProvider clock) : IDisposable
 {
-    /// <summary>How many sign-ins are under way at once: enough to keep a workstation's cores busy, and no more.</summary>
+    /// <summary>How many sign-ins are under way at once: enough to keep a workstation busy, and no more.</summary>
     public const int ConcurrencyMax = 32;
 
     private static readonly TimeSpan RetryAfterDefault = TimeSpan.FromSeconds(1);

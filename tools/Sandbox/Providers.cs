@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace Sandbox;
 
-/// <summary>One outside provider as the platform meets it: paths, subjects and claims differ, the protocol does not.</summary>
+/// <summary>One provider as the platform meets it: paths, subjects and claims differ, the protocol does not.</summary>
 internal sealed class Provider(string name, string keysPath, Func<string> newSubject) : IDisposable
 {
     public string Name => name;

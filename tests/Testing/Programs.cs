@@ -1,0 +1,41 @@
+using System.Runtime.InteropServices;
+
+namespace Testing;
+
+/// <summary>Where the programs lie that tests run: published or built from this clone.</summary>
+public static class Programs
+{
+    /// <summary>
+    /// <c>voting-host</c>: the one that <c>VOTING_HOST</c> names, else the newer of the published and the built one.
+    /// </summary>
+    /// <exception cref="FileNotFoundException">There is none; says how to build it.</exception>
+    public static string Host => Find("voting-host", "Host", "VOTING_HOST");
+
+    /// <summary><c>voting-sandbox</c>, found in the same way; <c>VOTING_SANDBOX</c>.</summary>
+    /// <exception cref="FileNotFoundException">There is none; says how to build it.</exception>
+    public static string Sandbox => Find("voting-sandbox", "Sandbox", "VOTING_SANDBOX");
+
+    /// <summary>Where this process's runtime lies: programs look in fixed places only, unless they are told.</summary>
+    internal static string DotnetRoot { get; } =
+        Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
+
+    private static string Find(string program, string project, string variable)
+    {
+        if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } named)
+        {
+            return File.Exists(named) ? named : throw new FileNotFoundException($"{variable} names no file: {named}.");
+        }
+
+        var artifacts = Path.Combine(Repository.Root, "artifacts");
+        string[] places =
+        [
+            Path.Combine(artifacts, "publish", program, program),
+            Path.Combine(artifacts, "bin", project, "release", program),
+            Path.Combine(artifacts, "bin", project, "debug", program),
+        ];
+        // An old published program would pass, or fail, for sources that are no longer there.
+        return places.Where(File.Exists).MaxBy(place => File.GetLastWriteTimeUtc($"{place}.dll"))
+            ?? throw new FileNotFoundException(
+                $"There is no {program}: build its project {project}, or name it in {variable}.");
+    }
+}
