@@ -22,7 +22,7 @@ internal static class PostgresServer
         if (Named is { } named) return named;
 
         // The script ends and deletes the server once this process is gone, however it ends.
-        var directory = Path.Combine(Path.GetTempPath(), $"voting-tests-{Environment.ProcessId}");
+        var directory = Directory.CreateTempSubdirectory("voting-tests-").FullName;
         var start = new ProcessStartInfo("bash")
         {
             ArgumentList =

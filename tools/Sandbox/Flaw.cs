@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Sandbox;
 
-/// <summary>What can be wrong with a token. The platform must refuse all but <see cref="IssuerWithoutScheme"/>.</summary>
+/// <summary>What can be wrong with a token. The platform refuses all but <see cref="IssuerWithoutScheme"/>.</summary>
 internal enum Flaw
 {
     /// <summary>Issued and run out hours ago.</summary>
