@@ -18,8 +18,8 @@ internal enum ResultStatus
 }
 
 /// <summary>
-/// One state of a survey's result, ready to be sent. Immutable: every connection that shows it sends the same bytes, which
-/// are made once, when they are first asked for.
+/// One state of a survey's result, ready to be sent. Immutable: every connection that shows it sends the same bytes,
+/// which are made once, when they are first asked for.
 /// </summary>
 internal sealed class Frame
 {
@@ -38,7 +38,7 @@ internal sealed class Frame
         Hidden = survey.ResultsVisibility is ResultsVisibility.AfterFinish && Status is not ResultStatus.Final;
         Version = version;
         // Weak: the same figures may have been rendered at another instant by another process.
-        ETag = new(string.Create(CultureInfo.InvariantCulture, $"\"{version}-{FrameBytes.Word(Status)}\""), isWeak: true);
+        ETag = new($"\"{version.ToString(CultureInfo.InvariantCulture)}-{FrameBytes.Word(Status)}\"", isWeak: true);
         StatusEvent = FrameBytes.StatusEvent(survey.Id, Status);
         _snapshot = new(() => FrameBytes.Snapshot(survey, Status, version, ballots, votes, asOf));
         _tallyEvent = new(() => FrameBytes.TallyEvent(survey, version, ballots, votes, asOf));

@@ -92,7 +92,7 @@ internal static class FrameBytes
                 if (whole)
                 {
                     json.WriteString("text", option.Text);
-                    json.WriteString("image", option.Image);
+                    if (option.Image is not null) json.WriteString("image", option.Image);
                     json.WriteNumber("order", option.Order);
                 }
 

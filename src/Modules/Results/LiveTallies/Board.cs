@@ -5,8 +5,8 @@ using Voting.Contracts;
 namespace Results;
 
 /// <summary>
-/// One survey's result as this process knows it: the newest tally of every partition, the frame that is shown now, and who
-/// is looking at it. Safe for use by many threads.
+/// One survey's result as this process knows it: the newest tally of every partition, the frame that is shown now, and
+/// who is looking at it. Safe for use by many threads.
 /// </summary>
 internal sealed class Board(int surveyId, TimeProvider clock)
 {
@@ -26,7 +26,9 @@ internal sealed class Board(int surveyId, TimeProvider clock)
 
     public int SurveyId { get; } = surveyId;
 
-    /// <summary>What is shown now; null until the survey was loaded. Versions never go back while the survey is not final.</summary>
+    /// <summary>
+    /// What is shown now; null until the survey was loaded. Versions never go back while the survey is not final.
+    /// </summary>
     public Frame? Frame => _frame;
 
     /// <summary>Takes one partition's tally, unless it knows a newer one. Repeats change nothing.</summary>
@@ -47,7 +49,9 @@ internal sealed class Board(int surveyId, TimeProvider clock)
         }
     }
 
-    /// <summary>Makes a new frame when there is something new to show, and wakes everyone who looks at this survey.</summary>
+    /// <summary>
+    /// Makes a new frame when there is something new to show, and wakes everyone who looks at this survey.
+    /// </summary>
     /// <param name="survey">As Voting shows it now.</param>
     /// <returns>The frame before and the new one, or null when nothing is to be shown.</returns>
     public (Frame? Before, Frame After)? Refresh(PublicSurvey survey)
@@ -95,7 +99,9 @@ internal sealed class Board(int surveyId, TimeProvider clock)
         }
     }
 
-    /// <summary>Does <paramref name="action"/> to everyone who looks at this survey. It must be short and wait for nothing.</summary>
+    /// <summary>
+    /// Does <paramref name="action"/> to everyone who looks at this survey. It must be short and wait for nothing.
+    /// </summary>
     public void ForEachViewer(Action<Viewer> action)
     {
         lock (_gate)
@@ -108,14 +114,15 @@ internal sealed class Board(int surveyId, TimeProvider clock)
     public void Touch() => Volatile.Write(ref _usedAt, clock.GetTimestamp());
 
     /// <returns>
-    /// Whether the board may be forgotten: nobody looks at it, and nobody has for <paramref name="idle"/>. From then on it
-    /// takes no viewers.
+    /// Whether the board may be forgotten: nobody looks at it, and nobody has for <paramref name="idle"/>. From then on
+    /// it takes no viewers.
     /// </returns>
     public bool TryRetire(TimeSpan idle)
     {
         lock (_gate)
         {
-            // Forgetting what was shown last would show the ballots held back: whoever asks now and then could count singly.
+            // Forgetting what was shown last would show the ballots held back: whoever asks now and then could count
+            // singly.
             if (_holdsBack || _viewers.Count > 0) return false;
             return _retired = clock.GetElapsedTime(Volatile.Read(ref _usedAt)) >= idle;
         }
@@ -132,8 +139,8 @@ internal sealed class Board(int surveyId, TimeProvider clock)
             return new(survey, signed.Version, signed.Ballots, VotesOf(survey, signed.Votes), signed.FinalAt);
         }
 
-        // What has not been shown yet stays back until enough ballots have come that none can be told from its time. The
-        // end of voting is such a moment for all.
+        // What has not been shown yet stays back until enough ballots have come that none can be told from its time.
+        // The end of voting is such a moment for all.
         var enough = Math.Abs(_ballots - _shownBallots) >= survey.LiveBatchMin || survey.LiveBatchMin <= 1;
         var moved = status != before?.Status;
         if (before is null && status is ResultStatus.Published && !enough)
@@ -157,7 +164,9 @@ internal sealed class Board(int surveyId, TimeProvider clock)
     }
 
     private static long[] VotesOf(PublicSurvey survey, IReadOnlyDictionary<int, long> votes) =>
-        [.. survey.Questions.SelectMany(question => question.Options, (_, option) => votes.GetValueOrDefault(option.Id))];
+    [
+        .. survey.Questions.SelectMany(question => question.Options).Select(option => votes.GetValueOrDefault(option.Id)),
+    ];
 
     private static PublicSurvey InOrder(PublicSurvey survey) => survey with
     {

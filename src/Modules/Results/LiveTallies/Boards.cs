@@ -5,7 +5,9 @@ using Voting.Contracts;
 
 namespace Results;
 
-/// <summary>The surveys that this process shows: loaded when somebody first asks, dropped when nobody has for a while.</summary>
+/// <summary>
+/// The surveys that this process shows: loaded when somebody first asks, dropped when nobody has for a while.
+/// </summary>
 internal sealed class Boards(
     VotingReads voting, IOptions<ResultsOptions> options, TimeProvider clock, ResultsMetrics metrics,
     IHostApplicationLifetime lifetime)
@@ -13,7 +15,9 @@ internal sealed class Boards(
     private readonly ConcurrentDictionary<int, Held> _held = [];
     private readonly TaskCompletionSource _following = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Whether tallies are followed: until then nothing is loaded, for what came in between would be missed.</summary>
+    /// <summary>
+    /// Whether tallies are followed: until then nothing is loaded, for what came in between would be missed.
+    /// </summary>
     public bool AreFollowed => _following.Task.IsCompletedSuccessfully;
 
     /// <summary>Says that from now on every new tally comes to <see cref="Merge"/>.</summary>
@@ -66,7 +70,8 @@ internal sealed class Boards(
             }
 
             held.Board.ForEachViewer(static viewer => viewer.LookAfter());
-            if (held.Board.TryRetire(options.Value.SurveyIdleTimeout) && _held.TryRemove(new(id, held))) metrics.Surveys.Add(-1);
+            if (!held.Board.TryRetire(options.Value.SurveyIdleTimeout)) continue;
+            if (_held.TryRemove(new(id, held))) metrics.Surveys.Add(-1);
         }
 
         return behind ?? (IReadOnlyList<int>)[];
@@ -84,9 +89,10 @@ internal sealed class Boards(
         try
         {
             await _following.Task.WaitAsync(stop);
-            // The board hears new tallies by now, so what these rows do not have yet has come, or will come, by the log.
+            // The board hears new tallies by now, so what these rows do not have yet has come, or will come, by the
+            // log.
             if (await voting.Survey(board.SurveyId, stop) is not { } survey)
-                throw new InvalidOperationException($"Survey {board.SurveyId} was published and is not there any more.");
+                throw new InvalidOperationException($"Survey {board.SurveyId} was published and is gone.");
 
             if (Frame.StatusOf(survey) is not ResultStatus.Final)
             {

@@ -54,9 +54,9 @@ internal sealed partial class FollowTallies(
         {
             foreach (var record in await reader.ReadAsync(BatchCountMax, WaitMax, stop))
             {
-                metrics.TalliesRead.Add(1);
                 if (TryParse(record.Value.Span) is { } tally) boards.Merge(tally);
                 else Unreadable(logger, record.Offset);
+                metrics.TalliesRead.Add(1);
             }
         }
     }

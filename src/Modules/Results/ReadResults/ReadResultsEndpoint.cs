@@ -59,14 +59,16 @@ internal static class ReadResultsEndpoint
     private static async ValueTask<(Frame? Frame, ProblemHttpResult? Refusal)> FindAsync(
         string id, Boards boards, CancellationToken cancel)
     {
-        if (!JsonBody.TryParseId(id, out var surveyId)) return (null, Problem.NotFound.Because("There is no such survey."));
+        if (!JsonBody.TryParseId(id, out var surveyId)) return (null, NoSuchSurvey());
 
         var (board, full) = await boards.FindAsync(surveyId, cancel);
         if (board is not null) return (board.Frame, null);
         return (null, full
             ? Problem.Overloaded.Because("Too many surveys are being read here; try again a little later.")
-            : Problem.NotFound.Because("There is no such survey."));
+            : NoSuchSurvey());
     }
+
+    private static ProblemHttpResult NoSuchSurvey() => Problem.NotFound.Because("There is no such survey.");
 
     private static async Task WriteAsync(Frame frame, HttpContext context)
     {

@@ -123,10 +123,10 @@ internal sealed class StreamResults(
         features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         if (!HttpProtocol.IsHttp11(context.Request.Protocol)) return;
 
-        // What the kernel has taken can no longer be skipped, so it may take little; and as the connection is not fit for
-        // anything else afterwards, it ends with the stream.
+        // What the kernel has taken can no longer be skipped, so it may take little; and as the connection is not fit
+        // for anything else afterwards, it ends with the stream.
         headers.Connection = "close";
-        if (features.Get<IConnectionSocketFeature>() is { } connection) connection.Socket.SendBufferSize = sendBufferSizeBytes;
+        if (features.Get<IConnectionSocketFeature>()?.Socket is { } socket) socket.SendBufferSize = sendBufferSizeBytes;
         // The limit for slow readers is our own: the server's rate is for answers that end.
         if (features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
     }

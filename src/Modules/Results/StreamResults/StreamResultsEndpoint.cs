@@ -41,8 +41,9 @@ internal static class StreamResultsEndpoint
     }
 
     // A version of no kind of ours is as good as none: the reader gets the current state.
-    private static long Known(HttpRequest request) =>
-        long.TryParse(request.Headers["Last-Event-ID"], NumberStyles.None, CultureInfo.InvariantCulture, out var version)
-            ? version
-            : -1;
+    private static long Known(HttpRequest request)
+    {
+        var id = request.Headers["Last-Event-ID"];
+        return long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var version) ? version : -1;
+    }
 }

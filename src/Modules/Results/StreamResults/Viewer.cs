@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http;
 namespace Results;
 
 /// <summary>
-/// One open stream, as those see it who have something for it: it can be woken, and it is looked after. Waiting allocates
-/// nothing and needs no timer, however many there are.
+/// One open stream, as those see it who have something for it: it can be woken, and it is looked after. Waiting
+/// allocates nothing and needs no timer, however many there are.
 /// </summary>
 internal sealed class Viewer(HttpContext context, ResultsOptions limits, TimeProvider clock, ResultsMetrics metrics)
     : IValueTaskSource, IThreadPoolWorkItem
@@ -27,7 +27,8 @@ internal sealed class Viewer(HttpContext context, ResultsOptions limits, TimePro
     /// <summary>Ends the wait that is going on, or the next one at once. Any thread; returns at once.</summary>
     public void Wake()
     {
-        if (Interlocked.Exchange(ref _state, Woken) == Waiting) ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+        if (Interlocked.Exchange(ref _state, Woken) != Waiting) return;
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
     /// <summary>Waits until it is woken. Only the stream's own loop waits, one wait at a time.</summary>

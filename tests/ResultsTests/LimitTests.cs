@@ -1,0 +1,230 @@
+using System.Net;
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Platform;
+using Results;
+
+namespace ResultsTests;
+
+public sealed class LimitTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_slow_reader_skips_to_the_newest_and_slows_nobody()
+    {
+        await using var site = await Site.StartAsync();
+        site.Surveys[1] = Samples.Large();
+        using var slow = await EventStream.AskAsync(site, receiveBufferSizeBytes: 4 * 1024);
+        using var quick = await EventStream.OpenAsync(site);
+        await quick.TallyAsync();
+
+        const int Turns = 200;
+        for (var i = 1; i <= Turns; i++)
+        {
+            await site.CountAndTurnAsync(Samples.Tally(version: i, votes: i));
+            Assert.Equal(i, (await quick.TallyAsync()).GetProperty("version").GetInt64());
+        }
+
+        await slow.ReadHeadAsync();
+        var seen = new List<long>();
+        while (seen.LastOrDefault() < Turns) seen.Add((await slow.TallyAsync()).GetProperty("version").GetInt64());
+
+
+        Assert.Equal(seen.Order().Distinct(), seen);
+        // What stood in buffers of 8 + 32 + 8 KB and their like, and then the newest at once.
+        Assert.InRange(seen.Count, 2, 30);
+    }
+
+    [Fact]
+    public async Task A_reader_that_stalls_is_dropped_when_its_time_is_up()
+    {
+        await using var site = await Site.StartAsync();
+        site.Surveys[1] = Samples.Large();
+        using var stalled = await EventStream.AskAsync(site, receiveBufferSizeBytes: 4 * 1024);
+        using var quick = await EventStream.OpenAsync(site);
+        await quick.TallyAsync();
+        for (var i = 1; i <= 50; i++)
+        {
+            await site.CountAndTurnAsync(Samples.Tally(version: i, votes: i));
+            await quick.TallyAsync();
+        }
+
+        site.Clock.Advance(TimeSpan.FromSeconds(9));
+        await site.TurnAsync();
+        Assert.Equal(2, site.Count("results.connections"));
+        site.Clock.Advance(TimeSpan.FromSeconds(2));
+        await site.TurnAsync();
+
+        await Site.UntilAsync(() => site.Count("results.connections") == 1);
+        Assert.Equal(1, site.Count("results.readers.dropped"));
+    }
+
+    [Fact]
+    public async Task A_reader_that_vanishes_leaves_nothing_behind()
+    {
+        await using var site = await Site.StartAsync(("ConnectionCountMax", "1"));
+        site.Surveys[1] = Samples.Survey();
+        var stream = await EventStream.OpenAsync(site);
+        await stream.BlocksAsync(3);
+
+        stream.Vanish();
+        await Site.UntilAsync(() => site.Count("results.connections") == 0);
+
+        using var next = await EventStream.OpenAsync(site);
+        Assert.Equal(HttpStatusCode.OK, next.Status);
+        Assert.Equal(0, site.Count("results.readers.dropped"));
+    }
+
+    [Fact]
+    public async Task One_stream_too_many_is_told_to_come_again()
+    {
+        await using var site = await Site.StartAsync(("ConnectionCountMax", "2"));
+        site.Surveys[1] = Samples.Survey();
+        using var first = await EventStream.OpenAsync(site);
+        using var second = await EventStream.OpenAsync(site);
+
+        var third = await site.Http.GetAsync("/v1/surveys/1/results/stream", Cancel);
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, third.StatusCode);
+        Assert.Equal(TimeSpan.FromSeconds(5), third.Headers.RetryAfter?.Delta);
+        Assert.Contains("https://errors.voting/overloaded", await third.Content.ReadAsStringAsync(Cancel),
+            StringComparison.Ordinal);
+        Assert.Equal(2, site.Count("results.connections"));
+    }
+
+    [Fact]
+    public async Task A_survey_nobody_looks_at_is_dropped_and_loaded_again_on_demand()
+    {
+        await using var site = await Site.StartAsync(("SurveyCountMax", "1"));
+        site.Surveys[1] = Samples.Survey();
+        site.Surveys[2] = Samples.Survey(id: 2);
+        await site.Http.GetStringAsync("/v1/surveys/1/results", Cancel);
+
+        var crowded = await site.Http.GetAsync("/v1/surveys/2/results", Cancel);
+        site.Clock.Advance(TimeSpan.FromMinutes(3));
+        await site.TurnAsync();
+        await Site.UntilAsync(() => site.Count("results.surveys") == 0);
+        site.Rows[2] = [Samples.Tally(version: 5, votes: 4, survey: 2)];
+        var results = await site.Http.GetStringAsync("/v1/surveys/2/results", Cancel);
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, crowded.StatusCode);
+        Assert.Contains("\"totalResponses\":4", results, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_survey_that_somebody_looks_at_stays()
+    {
+        await using var site = await Site.StartAsync();
+        site.Surveys[1] = Samples.Survey();
+        using var stream = await EventStream.OpenAsync(site);
+        await stream.BlocksAsync(3);
+
+        site.Clock.Advance(TimeSpan.FromMinutes(3));
+        await site.TurnAsync();
+        await site.CountAndTurnAsync(Samples.Tally(version: 1, votes: 1));
+
+        Assert.Equal(1, (await stream.TallyAsync()).GetProperty("version").GetInt64());
+        Assert.Equal(1, site.RowReads);
+    }
+
+    [Fact]
+    public async Task A_loading_that_fails_is_tried_again_by_the_next_who_asks()
+    {
+        await using var site = await Site.StartAsync();
+        site.Surveys[1] = Samples.Survey();
+        site.RowsMayBeRead = Task.FromException(new TimeoutException("The shard does not answer."));
+        var failed = await site.Http.GetAsync("/v1/surveys/1/results", Cancel);
+
+        site.RowsMayBeRead = Task.CompletedTask;
+        var answer = await site.Http.GetAsync("/v1/surveys/1/results", Cancel);
+
+        Assert.Equal(HttpStatusCode.InternalServerError, failed.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Many_who_ask_at_once_load_a_survey_once()
+    {
+        await using var site = await Site.StartAsync();
+        site.Surveys[1] = Samples.Survey();
+        var rows = new TaskCompletionSource();
+        site.RowsMayBeRead = rows.Task;
+
+        var answers = Enumerable.Range(0, 20)
+            .Select(_ => site.Http.GetAsync("/v1/surveys/1/results", Cancel)).ToArray();
+        await Site.UntilAsync(() => site.RowReads > 0);
+        rows.SetResult();
+
+        Assert.All(await Task.WhenAll(answers), answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
+        Assert.Equal(1, site.RowReads);
+    }
+
+    [Fact]
+    public async Task Streams_end_when_the_host_stops_even_those_that_are_not_read()
+    {
+        await using var site = await Site.StartAsync();
+        site.Surveys[1] = Samples.Large();
+        using var stalled = await EventStream.AskAsync(site, receiveBufferSizeBytes: 4 * 1024);
+        using var quick = await EventStream.OpenAsync(site);
+        await quick.TallyAsync();
+        for (var i = 1; i <= 50; i++)
+        {
+            await site.CountAndTurnAsync(Samples.Tally(version: i, votes: i));
+            await quick.TallyAsync();
+        }
+
+        using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(15));
+        await site.App.StopAsync(soon.Token);
+
+        Assert.False(soon.IsCancellationRequested);
+        Assert.Null(await quick.NextAsync());
+        Assert.Equal(0, site.Count("results.connections"));
+    }
+
+    [Fact]
+    public async Task A_record_that_is_no_tally_does_not_stand_in_the_way()
+    {
+        await using var site = await Site.StartAsync();
+        site.Surveys[1] = Samples.Survey();
+        using var stream = await EventStream.OpenAsync(site);
+        await stream.BlocksAsync(3);
+
+        const string Uneven = """{"survey":1,"partition":0,"version":9,"options":[1],"votes":[]}""";
+        foreach (var bytes in new[] { "", "null", "{}", Uneven })
+        {
+            await site.Log.AppendAsync(
+                new("tallies", 1), new LogRecord(default, Encoding.UTF8.GetBytes(bytes)), Cancel);
+        }
+
+        await site.CountAsync(Samples.Tally(version: 10, votes: 10));
+        await Site.UntilAsync(() => site.Count("results.tallies.read") == 5);
+        await site.TurnAsync();
+
+        Assert.Equal(10, (await stream.TallyAsync()).GetProperty("version").GetInt64());
+    }
+
+    [Fact]
+    public async Task A_log_that_fails_ends_the_host_with_its_loop_faulted()
+    {
+        await using var site = await Site.StartAsync();
+        var loop = site.App.Services.GetServices<IHostedService>().OfType<FollowTallies>().Single();
+
+        site.Log.Failure = new IOException("The log is gone.");
+        site.Log.Stir();
+        await Site.UntilAsync(() =>
+            site.App.Lifetime.ApplicationStopping.IsCancellationRequested && loop.ExecuteTask!.IsCompleted);
+
+        Assert.True(loop.ExecuteTask!.IsFaulted);
+    }
+
+    [Theory]
+    [InlineData("FrameInterval", "00:00:00.200")]
+    [InlineData("HeartbeatInterval", "00:00:15")]
+    [InlineData("WriteTimeout", "00:00:00")]
+    [InlineData("ConnectionCountMax", "0")]
+    public async Task A_setting_out_of_its_range_stops_the_launch(string name, string value) =>
+        await Assert.ThrowsAsync<OptionsValidationException>(() => Site.StartAsync((name, value)));
+}
