@@ -13,8 +13,11 @@ internal static class PlatformDatabases
         postgres.NewMigratedDatabaseAsync("platform", MigrateAsync, cancel);
 
     private static Task MigrateAsync(string connectionString, CancellationToken cancel) =>
-        new Migrator(Shards(connectionString), connectionString, [new("platform", typeof(IEventLog).Assembly)])
-            .MigrateAsync(cancel);
+        Migrator(connectionString).MigrateAsync(cancel);
+
+    /// <summary>Brings a database up to the platform's own migrations.</summary>
+    public static Migrator Migrator(string connectionString) =>
+        new(Shards(connectionString), connectionString, [new("platform", typeof(IEventLog).Assembly)]);
 
     private static ShardMap Shards(string connectionString) => new(
         Options.Create(new ShardOptions()),

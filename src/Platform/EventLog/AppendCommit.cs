@@ -8,8 +8,8 @@ using NpgsqlTypes;
 namespace Platform;
 
 /// <summary>
-/// What one commit brings to the log: the records of many calls, by partition. Filled, sent, answered and cleared by the
-/// appender, over and over.
+/// What one commit brings to the log: the records of many calls, by partition. Filled, sent, answered and cleared by
+/// the appender, over and over.
 /// </summary>
 internal sealed class AppendCommit(PostgresLogOptions options)
 {
@@ -125,7 +125,7 @@ internal sealed class AppendCommit(PostgresLogOptions options)
             }
         }
 
-        Debug.Assert(_batches.TrueForAll(batch => batch.WrittenBytes == batch.SizeBytes), "Sizes were computed wrongly.");
+        Debug.Assert(_batches.TrueForAll(batch => batch.WrittenBytes == batch.SizeBytes), "A size is wrong.");
     }
 
     private readonly record struct Slice(PendingAppend Append, int From, int Count, int Place);

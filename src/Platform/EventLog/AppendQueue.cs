@@ -1,6 +1,8 @@
 namespace Platform;
 
-/// <summary>What waits to be appended, in the order of the calls. Added to by any thread, taken from by the appender.</summary>
+/// <summary>
+/// What waits to be appended, in the order of the calls. Added to by any thread, taken from by the appender.
+/// </summary>
 internal sealed class AppendQueue(PostgresLogOptions options, TimeProvider time)
 {
     private readonly Queue<PendingAppend> _waiting = new();
@@ -35,7 +37,8 @@ internal sealed class AppendQueue(PostgresLogOptions options, TimeProvider time)
     }
 
     /// <summary>Waits until there may be something to take.</summary>
-    public async ValueTask WaitAsync(CancellationToken cancel) => await _added.WaitAsync(Timeout.InfiniteTimeSpan, cancel);
+    public async ValueTask WaitAsync(CancellationToken cancel) =>
+        await _added.WaitAsync(Timeout.InfiniteTimeSpan, cancel);
 
     /// <summary>Moves what waits into a commit, in order, up to its limits.</summary>
     public void TakeInto(AppendCommit commit)

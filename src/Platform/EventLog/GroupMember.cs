@@ -29,7 +29,7 @@ internal sealed partial class GroupMember(
                 if (isLeaving) await CancelAsync(_works.Values);
                 Reap();
                 if (isLeaving && _works.Count == 0) break;
-                await BeatAsync(isLeaving);
+                await BeatAsync(isLeaving, stop);
                 await _workEnded.WaitAsync(options.HeartbeatInterval, CancellationToken.None);
             }
         }
@@ -67,7 +67,7 @@ internal sealed partial class GroupMember(
         }
     }
 
-    private async Task BeatAsync(bool isLeaving)
+    private async Task BeatAsync(bool isLeaving, CancellationToken stop)
     {
         // Others count from when the database heard of us, which is later than this.
         var beganAt = time.GetTimestamp();
@@ -97,7 +97,7 @@ internal sealed partial class GroupMember(
         await GiveUpExcessAsync(answer);
         foreach (var (partition, owned) in answer.Owned)
         {
-            if (!_works.ContainsKey(partition)) Start(partition, owned);
+            if (!_works.ContainsKey(partition)) Start(partition, owned, stop);
         }
     }
 
@@ -107,12 +107,13 @@ internal sealed partial class GroupMember(
         var staying = _works.Where(running => !running.Value.Cancel.IsCancellationRequested).ToArray();
         var excess = answer.Owned.Count - (_works.Count - staying.Length) - answer.Share;
         if (excess <= 0) return;
-        await CancelAsync(staying.OrderByDescending(running => running.Key).Take(excess).Select(running => running.Value));
+        var last = staying.OrderByDescending(running => running.Key).Take(excess);
+        await CancelAsync(last.Select(running => running.Value));
     }
 
-    private void Start(int partition, Owned owned)
+    private void Start(int partition, Owned owned, CancellationToken stop)
     {
-        var cancel = CancellationTokenSource.CreateLinkedTokenSource(_lease.Token);
+        var cancel = CancellationTokenSource.CreateLinkedTokenSource(_lease.Token, stop);
         var reader = openReader(new(table.Topic, partition), owned.NextOffset);
         var mine = new OwnedPartition(table, new(table.Topic, partition), owned, reader);
         var running = Task.Run(() => WorkAsync(mine, cancel.Token), CancellationToken.None);
@@ -152,7 +153,7 @@ internal sealed partial class GroupMember(
         foreach (var running in works.ToArray()) await running.Cancel.CancelAsync();
     }
 
-    [LoggerMessage(LogLevel.Information, "Partition {Partition} came to this member of {Group}: epoch {Epoch}, from {Offset}")]
+    [LoggerMessage(LogLevel.Information, "Partition {Partition} came to {Group} here: epoch {Epoch}, from {Offset}")]
     private static partial void PartitionCame(
         ILogger logger, TopicPartition partition, string group, long epoch, long offset);
 

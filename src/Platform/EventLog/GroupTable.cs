@@ -80,7 +80,8 @@ internal sealed class GroupTable(NpgsqlDataSource source, string group, string t
         NpgsqlDataSource source, string group, string topic, CancellationToken cancel)
     {
         await using var query = source.CreateCommand("""
-            SELECT log.partition, greatest(0, log.next_offset - greatest(log.start_offset, coalesce(done.next_offset, 0)))
+            SELECT log.partition,
+                   greatest(0, log.next_offset - greatest(log.start_offset, coalesce(done.next_offset, 0)))
               FROM platform.log_partitions AS log
               LEFT JOIN platform.log_positions AS done
                 ON done.group_name = $1 AND done.topic = log.topic AND done.partition = log.partition

@@ -7,13 +7,15 @@ public readonly record struct TopicPartition(string Topic, int Partition)
     public override string ToString() => $"{Topic}-{Partition}";
 }
 
-/// <summary>A named value beside a record's bytes, for what must travel with it but is no part of the evidence.</summary>
+/// <summary>
+/// A named value beside a record's bytes, for what must travel with it but is no part of the evidence.
+/// </summary>
 public readonly record struct LogHeader(string Name, ReadOnlyMemory<byte> Value);
 
 /// <summary>A record to append. The log keeps the bytes as they are and reads none of them.</summary>
 /// <param name="Key">What compacted topics keep the newest of; at most 1 KiB, may be empty.</param>
 /// <param name="Value">The record's bytes, at most <see cref="IEventLog.RecordSizeBytesMax"/>.</param>
-/// <param name="Headers">At most 16; null means none.</param>
+/// <param name="Headers">At most 16, of 16 KiB together; null means none.</param>
 public readonly record struct LogRecord(
     ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value, LogHeader[]? Headers = null);
 
@@ -34,13 +36,17 @@ public readonly record struct StoredRecord(
     }
 }
 
-/// <summary>The offsets that a partition holds: from <paramref name="Start"/> up to, and without, <paramref name="End"/>.</summary>
+/// <summary>
+/// The offsets that a partition holds: from <paramref name="Start"/> up to, and without, <paramref name="End"/>.
+/// </summary>
 public readonly record struct LogRange(long Start, long End);
 
 /// <summary>A partitioned, ordered, durable log. Safe for use by many threads.</summary>
 /// <remarks>
-/// What one caller appends to a partition, each append begun after the one before was called, stands there in that order.
-/// Order between partitions is not defined.
+/// What one caller appends to a partition, each append begun after the one before was called, stands there in that
+/// order, also if one of them failed: a record of unknown outcome never comes to stand behind a later one. Order
+/// between partitions is not defined. A partition that was not created is refused by an
+/// <see cref="ArgumentOutOfRangeException"/>, a topic that was not by an <see cref="InvalidOperationException"/>.
 /// </remarks>
 public interface IEventLog
 {
@@ -53,13 +59,17 @@ public interface IEventLog
 
     /// <summary>Appends one record and answers with its offset once the log holds it durably.</summary>
     /// <param name="to">Where to.</param>
-    /// <param name="record">Its memory must not change until the answer.</param>
+    /// <param name="record">Its memory must not change until the answer, nor ever if the wait is cancelled.</param>
     /// <param name="cancel">Ends the wait, not the append: a record handed over may still become durable.</param>
-    /// <exception cref="AppendFailedException">It says whether the record may have become durable all the same.</exception>
+    /// <exception cref="AppendFailedException">It says whether the record may have become durable all the
+    /// same.</exception>
     ValueTask<long> AppendAsync(TopicPartition to, LogRecord record, CancellationToken cancel);
 
     /// <summary>Appends records in their order and answers with their offsets once all are durable.</summary>
-    /// <remarks>Records of other writers may stand between them. After a failure some of them may be durable.</remarks>
+    /// <remarks>
+    /// Records of other writers may stand between them. After a failure the first few of them may be durable, never a
+    /// later one without those before it; <see cref="AppendFailure.NotPersisted"/> says that none is.
+    /// </remarks>
     /// <exception cref="AppendFailedException">At least one was not confirmed.</exception>
     Task<long[]> AppendAsync(TopicPartition to, IReadOnlyList<LogRecord> records, CancellationToken cancel);
 
@@ -68,20 +78,25 @@ public interface IEventLog
 
     /// <summary>Reads a partition from an offset on, outside any group. The caller disposes the reader.</summary>
     /// <param name="from">Which partition.</param>
-    /// <param name="offset">The first offset to read: 0 or more; below the partition's start it reads from the start.</param>
+    /// <param name="offset">The first offset to read: 0 or more; below the partition's start it reads from the
+    /// start.</param>
     ILogReader OpenReader(TopicPartition from, long offset);
 
     /// <summary>
-    /// Joins a group that shares a topic's partitions among its members, and runs <paramref name="work"/> once for every
-    /// partition that comes to this member, side by side.
+    /// Joins a group that shares a topic's partitions among its members, and runs <paramref name="work"/> once for
+    /// every partition that comes to this member, side by side.
     /// </summary>
     /// <remarks>
-    /// A partition has one owner at a time as far as the group can see; a paused member may still believe that it owns one,
-    /// so effects must be fenced by themselves (<see cref="IOwnedPartition.Epoch"/>). When a partition is taken away, the
-    /// token given to its work is cancelled, and the partition passes on after the work has ended.
+    /// A partition has one owner at a time as far as the group can see; a paused member may still believe that it owns
+    /// one, so effects must be fenced by themselves (<see cref="IOwnedPartition.Epoch"/>). When a partition is taken
+    /// away, the token given to its work is cancelled, and the partition passes on after the work has ended. The same
+    /// token is cancelled when this member cannot be heard of for so long that others may own the partition. Work that
+    /// returns by itself leaves the partition with this member and is not begun again; work that ends by a
+    /// <see cref="PartitionLostException"/> has not failed.
     /// </remarks>
     /// <returns>When <paramref name="stop"/> is signalled and all work has ended.</returns>
-    /// <exception cref="Exception">The first failure of any work: every other one is cancelled and awaited before.</exception>
+    /// <exception cref="Exception">The first failure of any work: every other one is cancelled and awaited
+    /// before.</exception>
     Task ConsumeAsync(
         string group, string topic, Func<IOwnedPartition, CancellationToken, Task> work, CancellationToken stop);
 
@@ -96,7 +111,10 @@ public interface ILogReader : IAsyncDisposable
     /// <param name="countMax">Largest batch, in records. At least 1.</param>
     /// <param name="waitMax">Longest wait for the first record.</param>
     /// <param name="cancel">Ends the wait.</param>
-    /// <returns>The records; empty when none came in time.</returns>
+    /// <returns>The records; empty when none came in time. May be fewer than are there.</returns>
+    /// <exception cref="InvalidOperationException">
+    /// The partition ends before the place to read from: the log has lost records that were in it.
+    /// </exception>
     ValueTask<IReadOnlyList<StoredRecord>> ReadAsync(int countMax, TimeSpan waitMax, CancellationToken cancel);
 }
 
@@ -113,7 +131,8 @@ public interface IOwnedPartition : ILogReader
     long Epoch { get; }
 
     /// <summary>Commits that all records below <paramref name="nextOffset"/> are done. Never moves back.</summary>
-    /// <exception cref="PartitionLostException">Another member owns the partition by now; nothing was committed.</exception>
+    /// <exception cref="PartitionLostException">Another member owns the partition by now; nothing was
+    /// committed.</exception>
     ValueTask CommitAsync(long nextOffset, CancellationToken cancel);
 }
 
@@ -145,7 +164,9 @@ public sealed class AppendFailedException(AppendFailure failure, string message,
     public AppendFailure Failure { get; } = failure;
 }
 
-/// <summary>A topic that the installation has. Registered by the module that owns it, created by the verb <c>migrate</c>.</summary>
+/// <summary>
+/// A topic that the installation has. Registered by the module that owns it, created by the verb <c>migrate</c>.
+/// </summary>
 /// <param name="Name">Lower case, words joined by hyphens.</param>
 /// <param name="Partitions">1 to 1,024; fixed for good once created.</param>
 /// <param name="Retention">How long records are kept at least; null means they are not deleted by age.</param>

@@ -5,13 +5,13 @@ using Npgsql;
 namespace Platform;
 
 /// <summary>
-/// The one writer of a process. Takes what waits, for all partitions at once, and commits it as one statement; what comes
-/// meanwhile waits for the next, so that the more there is to do, the more share one commit.
+/// The one writer of a process. Takes what waits, for all partitions at once, and commits it as one statement; what
+/// comes meanwhile waits for the next, so that the more there is to do, the more share one commit.
 /// </summary>
 /// <remarks>
-/// What a failure says: an error that the server reports of the statement undid all of it. If the connection breaks or the
-/// server is silent, nobody knows. Then the next connection writes nothing before the last one's session has ended at the
-/// server: an append of unknown outcome cannot come to stand behind a later one.
+/// What a failure says: an error that the server reports of the statement undid all of it. If the connection breaks or
+/// the server is silent, nobody knows. Then the next connection writes nothing before the last one's session has ended
+/// at the server: an append of unknown outcome cannot come to stand behind a later one.
 /// </remarks>
 internal sealed partial class LogAppender(
     LogConnections connections, AppendQueue queue, LogEnds ends, LogNotifier notifier, LogTopics topics,
@@ -102,7 +102,8 @@ internal sealed partial class LogAppender(
         {
             // Never cancelled: that would leave it unknown what became of the records.
             await _commit.SendAsync(connection, CancellationToken.None);
-            // The server warns when it stopped waiting for a standby: the commit stands here, and would be lost with us.
+            // The server warns when it stopped waiting for a standby: the commit stands here, and would be lost with
+            // us.
             if (_isDoubtful) _commit.Fail(AppendFailure.Unknown, "The commit was not confirmed by a standby.", null);
             else _commit.Confirm(ends);
             notifier.Notify();

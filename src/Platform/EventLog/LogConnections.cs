@@ -41,7 +41,8 @@ internal sealed class LogConnections : IAsyncDisposable
     /// <returns>True if the database is away or overburdened for now; false if it refuses what it is asked.</returns>
     public static bool IsOutage(Exception e) => e switch
     {
-        // Connection lost, resources gone, server stopped or not ready, deadlock, lock timeout, read-only (failing over).
+        // Connection lost, resources gone, server stopped or not ready, deadlock, lock timeout, read-only (failing
+        // over).
         PostgresException { SqlState: "55P03" or "25006" } => true,
         PostgresException refused => refused.SqlState[..2] is "08" or "53" or "57" or "40",
         NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException => true,

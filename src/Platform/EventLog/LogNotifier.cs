@@ -4,8 +4,8 @@ using Npgsql;
 namespace Platform;
 
 /// <summary>
-/// Tells other processes that there is something new, on a connection of its own: PostgreSQL lets transactions that notify
-/// commit one after the other only, which must not hold up appends.
+/// Tells other processes that there is something new, on a connection of its own: PostgreSQL lets transactions that
+/// notify commit one after the other only, which must not hold up appends.
 /// </summary>
 internal sealed partial class LogNotifier(LogConnections connections, TimeProvider time, ILogger logger)
 {

@@ -3,7 +3,9 @@ using Npgsql;
 
 namespace Platform;
 
-/// <summary>Drops records of topics that have a retention, a few at a time. Any number of processes may do it at once.</summary>
+/// <summary>
+/// Drops records of topics that have a retention, a few at a time. Any number of processes may do it at once.
+/// </summary>
 internal sealed partial class LogRetention(
     LogConnections connections, LogTopics topics, PostgresLogOptions options, TimeProvider time, ILogger logger)
 {
@@ -16,9 +18,9 @@ internal sealed partial class LogRetention(
         if (!topics.All.Any(topic => topic.Retention is not null)) return;
         while (!stop.IsCancellationRequested)
         {
-            await Task.Delay(options.RetentionInterval, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
+                await Task.Delay(options.RetentionInterval, time, stop);
                 await TrimAllAsync(stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -36,7 +36,8 @@ internal sealed class LogTopics
 
     /// <summary>Creates the partitions of topics that have none.</summary>
     /// <returns>How many topics were created.</returns>
-    /// <exception cref="InvalidOperationException">A topic has another number of partitions already; nothing was done.</exception>
+    /// <exception cref="InvalidOperationException">A topic has another number of partitions already; nothing was
+    /// done.</exception>
     public async Task<int> EnsureAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
         await using var transaction = await connection.BeginTransactionAsync(cancel);
@@ -67,7 +68,8 @@ internal sealed class LogTopics
         return created;
     }
 
-    /// <exception cref="InvalidOperationException">The database does not have the topics as this process knows them.</exception>
+    /// <exception cref="InvalidOperationException">The database does not have the topics as this process knows
+    /// them.</exception>
     public async Task VerifyAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
         Dictionary<string, int> found;

@@ -4,8 +4,8 @@ using Npgsql;
 namespace Platform;
 
 /// <summary>
-/// Keeps the partitions' ends fresh: one query for all topics that somebody reads, at each notice from an appender and at
-/// least every poll interval; so readers that wait cost the database nothing by themselves.
+/// Keeps the partitions' ends fresh: one query for all topics that somebody reads, at each notice from an appender and
+/// at least every poll interval; so readers that wait cost the database nothing by themselves.
 /// </summary>
 internal sealed partial class LogWatch(
     LogConnections connections, LogEnds ends, PostgresLogOptions options, TimeProvider time, ILogger logger)
@@ -42,7 +42,9 @@ internal sealed partial class LogWatch(
     {
         var isNotified = false;
         connection.Notification += (_, _) => isNotified = true;
-        await using (var listen = new NpgsqlCommand($"LISTEN {Channel}", connection)) await listen.ExecuteNonQueryAsync(stop);
+        await using (var listen = new NpgsqlCommand($"LISTEN {Channel}", connection))
+            await listen.ExecuteNonQueryAsync(stop);
+
         await using var query = new NpgsqlCommand(
             "SELECT topic, partition, next_offset FROM platform.log_partitions WHERE topic = ANY ($1)", connection);
         query.Parameters.Add(new NpgsqlParameter<string[]>());

@@ -20,7 +20,9 @@ internal abstract class PendingAppend
 
     public abstract LogRecord Record(int index);
 
-    /// <summary>The records from <paramref name="index"/> on are durable, at offsets that count up from this one.</summary>
+    /// <summary>
+    /// The records from <paramref name="index"/> on are durable, at offsets that count up from this one.
+    /// </summary>
     public abstract void Confirm(int index, int count, long firstOffset);
 
     /// <summary>Answers the call with a failure.</summary>

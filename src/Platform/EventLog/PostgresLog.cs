@@ -36,9 +36,12 @@ public sealed class PostgresLog : IEventLog, IAsyncDisposable
         _queue = new(_options, time);
     }
 
-    /// <summary>Creates the registered topics that are not there yet. Safe to repeat, and to run twice at once.</summary>
+    /// <summary>
+    /// Creates the registered topics that are not there yet. Safe to repeat, and to run twice at once.
+    /// </summary>
     /// <returns>How many were created.</returns>
-    /// <exception cref="InvalidOperationException">One exists with another number of partitions; nothing was created.</exception>
+    /// <exception cref="InvalidOperationException">One exists with another number of partitions; nothing was
+    /// created.</exception>
     public async Task<int> EnsureTopicsAsync(CancellationToken cancel)
     {
         await using var connection = await _connections.Pool.OpenConnectionAsync(cancel);
@@ -49,19 +52,21 @@ public sealed class PostgresLog : IEventLog, IAsyncDisposable
     /// Keeps the log going until told to stop: then appends what waits, and refuses what comes later. Called once.
     /// Outlives outages of the database.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The database does not have the registered topics: not migrated.</exception>
+    /// <exception cref="InvalidOperationException">The database does not have the registered topics: not
+    /// migrated.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
         // When one of the loops fails the others end too: a log that works in part would hide it.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var notifier = new LogNotifier(_connections, _time, _logger);
-        var loops = new List<Task>
-        {
-            new LogAppender(_connections, _queue, _ends, notifier, _topics, _options, _time, _logger).RunAsync(ending.Token),
+        var appender = new LogAppender(_connections, _queue, _ends, notifier, _topics, _options, _time, _logger);
+        Task[] loops =
+        [
+            appender.RunAsync(ending.Token),
             new LogWatch(_connections, _ends, _options, _time, _logger).RunAsync(ending.Token),
             notifier.RunAsync(ending.Token),
             new LogRetention(_connections, _topics, _options, _time, _logger).RunAsync(ending.Token),
-        };
+        ];
         await foreach (var ended in Task.WhenEach(loops))
         {
             if (ended.IsFaulted) await ending.CancelAsync();
@@ -151,7 +156,8 @@ public sealed class PostgresLog : IEventLog, IAsyncDisposable
             || size - record.Value.Length - record.Key.Length > HeadersSizeBytesMax)
         {
             throw new AppendFailedException(
-                AppendFailure.TooLarge, $"A record of {size} bytes, {record.Value.Length} of them its value, is too large.");
+                AppendFailure.TooLarge,
+                $"A record of {size} bytes, {record.Value.Length} of them its value, is too large.");
         }
 
         if (record.Headers?.Length > HeaderCountMax)

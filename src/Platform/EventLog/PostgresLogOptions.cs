@@ -5,7 +5,9 @@ namespace Platform;
 /// <summary>The event log in PostgreSQL. Section <c>Log:Postgres</c>; a wrong value stops the launch.</summary>
 public sealed class PostgresLogOptions : IValidatableObject
 {
-    /// <summary>Most records that wait to be appended; more are refused, so that a stalled database is felt at once.</summary>
+    /// <summary>
+    /// Most records that wait to be appended; more are refused, so that a stalled database is felt at once.
+    /// </summary>
     [Range(1, 1_000_000)]
     public int QueueCountMax { get; set; } = 20_000;
 
@@ -13,7 +15,9 @@ public sealed class PostgresLogOptions : IValidatableObject
     [Range(IEventLog.RecordSizeBytesMax, int.MaxValue)]
     public int QueueSizeBytesMax { get; set; } = 64 * 1024 * 1024;
 
-    /// <summary>Most records one commit brings. Enough to share its fsync; few enough that nobody waits long for it.</summary>
+    /// <summary>
+    /// Most records one commit brings. Enough to share its fsync; few enough that nobody waits long for it.
+    /// </summary>
     [Range(1, 10_000)]
     public int CommitCountMax { get; set; } = 2_000;
 
@@ -37,7 +41,9 @@ public sealed class PostgresLogOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00.020", "00:00:30")]
     public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>After how long a silence a member's partitions go to others, and the member itself ends its work.</summary>
+    /// <summary>
+    /// After how long a silence a member's partitions go to others, and the member itself ends its work.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
     public TimeSpan SessionTimeout { get; set; } = TimeSpan.FromSeconds(10);
 

@@ -73,19 +73,27 @@ internal sealed class PostgresLogReader : ILogReader
                 batches.Add((rows.GetInt64(0), rows.GetInt32(1), rows.GetFieldValue<byte[]>(2)));
         }
 
+        if (batches.Count == 0 && (!_hasLooked || _end.NextOffset > _nextOffset)) await FindPlaceAsync(cancel);
         _hasLooked = true;
-        if (batches.Count == 0 && _end.NextOffset > _nextOffset)
-        {
-            // What the partition held from here on was dropped by its retention.
-            var range = await RangeAsync(_source, _from, cancel);
-            _nextOffset = Math.Max(_nextOffset, range.Start);
-        }
-
         foreach (var (firstOffset, count, payload) in batches)
         {
             RecordCodec.Read(payload, firstOffset, count, _nextOffset, _fetched);
             _nextOffset = firstOffset + count;
         }
+    }
+
+    /// <summary>Nothing is there: passes over what retention dropped, and notices a log that was set back.</summary>
+    private async ValueTask FindPlaceAsync(CancellationToken cancel)
+    {
+        var reached = Math.Max(_nextOffset, _end.NextOffset);
+        var range = await RangeAsync(_source, _from, cancel);
+        if (range.End < reached)
+        {
+            throw new InvalidOperationException(
+                $"{_from} ends at {range.End} but had reached {reached}: the log has lost records.");
+        }
+
+        _nextOffset = Math.Max(_nextOffset, range.Start);
     }
 
     public static async ValueTask<LogRange> RangeAsync(

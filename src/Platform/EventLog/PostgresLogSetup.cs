@@ -7,8 +7,8 @@ namespace Platform;
 public static class PostgresLogSetup
 {
     /// <summary>
-    /// Adds <see cref="IEventLog"/> (and <see cref="PostgresLog"/>, whose topics the verb <c>migrate</c> creates) and the
-    /// loops behind it. Call it before other hosted services are added: it must stop after them.
+    /// Adds <see cref="IEventLog"/> (and <see cref="PostgresLog"/>, whose topics the verb <c>migrate</c> creates) and
+    /// the loops behind it. Call it before other hosted services are added: it must stop after them.
     /// </summary>
     public static IServiceCollection AddPostgresLog(this IServiceCollection services)
     {
@@ -20,7 +20,9 @@ public static class PostgresLogSetup
     }
 }
 
-/// <summary>Runs the log's loops with the host. A fault ends the process: see the host's treatment of failed loops.</summary>
+/// <summary>
+/// Runs the log's loops with the host. A fault ends the process: see the host's treatment of failed loops.
+/// </summary>
 internal sealed class PostgresLogLoops(IServiceProvider services) : BackgroundService
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>

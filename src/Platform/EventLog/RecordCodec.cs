@@ -5,8 +5,8 @@ namespace Platform;
 
 /// <summary>How records lie in a stored batch: writer above reader.</summary>
 /// <remarks>
-/// One byte, the form's number, then the records one after the other: key, value, the number of headers (one byte), and for
-/// each its name (UTF-8) and value. Each of these parts is its length (32 bits, little endian) and its bytes.
+/// One byte, the form's number, then the records one after the other: key, value, the number of headers (one byte), and
+/// for each its name (UTF-8) and value. Each of these parts is its length (32 bits, little endian) and its bytes.
 /// </remarks>
 internal static class RecordCodec
 {
@@ -51,7 +51,8 @@ internal static class RecordCodec
 
     /// <summary>Adds a stored batch's records, from an offset on. They share the payload's memory.</summary>
     /// <exception cref="InvalidDataException">The payload is not a batch of that many records.</exception>
-    public static void Read(ReadOnlyMemory<byte> payload, long firstOffset, int count, long from, Queue<StoredRecord> to)
+    public static void Read(
+        ReadOnlyMemory<byte> payload, long firstOffset, int count, long from, Queue<StoredRecord> to)
     {
         if (payload.IsEmpty || payload.Span[0] != Form)
             throw new InvalidDataException($"The batch at {firstOffset} is of a form that this version does not know.");

@@ -14,7 +14,7 @@ public abstract class EventLogConformanceTests : IAsyncLifetime
 
     protected static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>A log of a process of its own, on an installation that all of one test share; ended with the test.</summary>
+    /// <summary>A log as another process would have it, on the installation that a test has; ended with the test.</summary>
     protected abstract Task<IEventLog> OpenAsync();
 
     public abstract ValueTask InitializeAsync();
@@ -94,7 +94,7 @@ public abstract class EventLogConformanceTests : IAsyncLifetime
     public async Task No_record_is_lost_doubled_or_passed_over_while_many_append()
     {
         IEventLog[] logs = [await OpenAsync(), await OpenAsync()];
-        const int Each = 400;
+        const int Each = 150;
         await using var tail = logs[0].OpenReader(new("orders", 2), 0);
         var reading = ReadAsync(tail, 8 * Each, countMax: 37);
 
@@ -217,6 +217,23 @@ public abstract class EventLogConformanceTests : IAsyncLifetime
             await there.AppendAsync(Single, Record($"{i}"), Cancel);
             Assert.Equal($"{i}", Text(Assert.Single(await waiting)));
         }
+    }
+
+    [Fact]
+    public async Task A_place_behind_the_end_is_no_place_to_read_from()
+    {
+        var log = await OpenAsync();
+        var offset = await log.AppendAsync(Single, Record("only"), Cancel);
+        var end = (await log.RangeAsync(Single, Cancel)).End;
+        await using var atEnd = log.OpenReader(Single, end);
+        await using var behind = log.OpenReader(Single, end + 1);
+
+        Assert.True(end > offset);
+        Assert.Empty(await atEnd.ReadAsync(1, TimeSpan.Zero, Cancel));
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await behind.ReadAsync(1, Patience, Cancel));
+        Assert.Throws<ArgumentOutOfRangeException>(() => log.OpenReader(Single, -1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => log.OpenReader(new("single", 1), 0));
+        Assert.Throws<InvalidOperationException>(() => log.OpenReader(new("nothing", 0), 0));
     }
 
     [Fact]

@@ -71,14 +71,16 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
         {
             var blocked = log.AppendAsync(Single, Record("blocked"), Cancel).AsTask();
             await UntilBlockedAsync();
-            waiting = [blocked, .. Enumerable.Range(0, 10).Select(i => log.AppendAsync(Single, Record($"{i}"), Cancel).AsTask())];
+            var more = Enumerable.Range(0, 10).Select(i => log.AppendAsync(Single, Record($"{i}"), Cancel).AsTask());
+            waiting = [blocked, .. more];
 
             var refused = await Assert.ThrowsAsync<AppendFailedException>(
                 async () => await log.AppendAsync(Single, Record("refused"), Cancel));
             Assert.Equal(AppendFailure.Overloaded, refused.Failure);
         }
 
-        Assert.Equal(Enumerable.Range(0, 11).Select(i => (long)i), await Task.WhenAll(waiting).WaitAsync(Patience, Cancel));
+        var offsets = await Task.WhenAll(waiting).WaitAsync(Patience, Cancel);
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], offsets);
         Assert.Equal(new LogRange(0, 11), await log.RangeAsync(Single, Cancel));
     }
 
@@ -187,7 +189,9 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
     public async Task Whatever_waits_when_the_log_is_told_to_stop_is_appended_and_nothing_later()
     {
         var log = Open();
-        var waiting = Enumerable.Range(0, 100).Select(i => log.AppendAsync(Single, Record($"{i}"), Cancel).AsTask()).ToArray();
+        var waiting = Enumerable.Range(0, 100)
+            .Select(i => log.AppendAsync(Single, Record($"{i}"), Cancel).AsTask())
+            .ToArray();
 
         await _opened[0].Stop.CancelAsync();
         Assert.Equal(100, (await Task.WhenAll(waiting).WaitAsync(Patience, Cancel)).Length);
@@ -207,7 +211,8 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
         await log.AppendAsync(Single, Record("new"), Cancel);
         await log.AppendAsync(new("orders", 0), Record("kept"), Cancel);
         await using var reader = log.OpenReader(Single, 0);
-        await ExecuteAsync("UPDATE platform.log_batches SET appended_at = now() - interval '2 hours' WHERE first_offset = 0");
+        await ExecuteAsync(
+            "UPDATE platform.log_batches SET appended_at = now() - interval '2 hours' WHERE first_offset = 0");
 
         await UntilAsync(async () => (await log.RangeAsync(Single, Cancel)).Start == 2);
 
