@@ -27,6 +27,8 @@ public static class Settings
         try
         {
             services.GetService<IStartupValidator>()?.Validate();
+            // The shards are checked against the log's size, which no single section can do.
+            services.GetService<ShardMap>();
         }
         catch (OptionsValidationException e)
         {

@@ -1,0 +1,86 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+using Platform;
+
+namespace Host;
+
+/// <summary>The verbs of <c>voting-host</c>. Whatever is wrong with how it was called is one line and exit code 2.</summary>
+internal static partial class CommandLine
+{
+    private const int Misused = 2;
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var root = Root();
+        try
+        {
+            var parsed = root.Parse(args);
+            foreach (var error in parsed.Errors) throw new InvalidSettingsException(error.Message);
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (InvalidSettingsException e)
+        {
+            await Console.Error.WriteLineAsync($"voting-host: {e.Message}");
+            return Misused;
+        }
+    }
+
+    private static RootCommand Root()
+    {
+        var roles = new Option<string>("--role")
+        {
+            Description = $"What to run: one or several of {string.Join(", ", Roles.Names)}, separated by commas.",
+        };
+        var file = new Option<FileInfo?>("--config")
+        {
+            Description = "A JSON file of settings; environment variables and --Section:Key=value come after it.",
+            Recursive = true,
+        };
+        var root = new RootCommand("The voting platform. Settings are given as --Section:Key=value, Section__Key in the "
+            + "environment, or a JSON file.") { TreatUnmatchedTokensAsErrors = false };
+        root.Options.Add(roles);
+        root.Options.Add(file);
+        root.SetAction((parsed, cancel) =>
+            Serving.RunAsync(Roles.Parse(parsed.GetValue(roles)), Settings(parsed, file), cancel));
+
+        var migrate = new Command("migrate", "Brings the databases, topics and keys up to this version.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        migrate.SetAction((parsed, cancel) => Migrating.RunAsync(Settings(parsed, file), cancel));
+        root.Subcommands.Add(migrate);
+
+        var staffRole = new Option<string>("--role") { Description = "manager, investigator, auditor or admin.", Required = true };
+        var token = new Command("token", "Prints a staff token, where console accounts are not required.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        token.Options.Add(staffRole);
+        token.SetAction((parsed, cancel) =>
+            StaffTokens.RunAsync(parsed.GetValue(staffRole)!, Settings(parsed, file), cancel));
+        root.Subcommands.Add(new Command("admin", "What operators do by hand.") { token });
+        return root;
+    }
+
+    private static SettingsSources Settings(ParseResult parsed, Option<FileInfo?> file)
+    {
+        var settings = parsed.UnmatchedTokens.ToArray();
+        foreach (var token in settings)
+        {
+            if (!SettingPattern().IsMatch(token))
+                throw new InvalidSettingsException($"'{token}' is not understood; write settings as --Section:Key=value.");
+        }
+
+        var chosen = parsed.GetValue(file);
+        if (chosen is { Exists: false }) throw new InvalidSettingsException($"There is no settings file {chosen.FullName}.");
+        return new(chosen, [.. settings.Select(token => token.Replace("__", ":", StringComparison.Ordinal))]);
+    }
+
+    [GeneratedRegex("^--[A-Za-z]+((:|__)[A-Za-z0-9]+)+=", RegexOptions.None, 1000)]
+    private static partial Regex SettingPattern();
+}
+
+/// <summary>Where settings come from, besides the environment.</summary>
+/// <param name="File">A JSON file, or null.</param>
+/// <param name="Arguments">Settings of the command line, which win over all others.</param>
+internal sealed record SettingsSources(FileInfo? File, string[] Arguments);

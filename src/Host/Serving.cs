@@ -1,0 +1,32 @@
+using Platform;
+
+namespace Host;
+
+internal static partial class Serving
+{
+    /// <returns>0 after an orderly end, 1 when a loop failed.</returns>
+    public static async Task<int> RunAsync(Role roles, SettingsSources sources, CancellationToken stop)
+    {
+        await using var app = Composition.Build(roles, sources);
+        // Before anything that the host starts may ask for a key.
+        await app.Services.GetRequiredService<KeyRing>().LoadAsync(stop);
+        Composition.Map(app, roles);
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Host");
+        app.Lifetime.ApplicationStarted.Register(() =>
+        {
+            var open = app.Services.GetRequiredService<OpenListeners>();
+            Listening(logger, open.Port(Listener.Public), open.Port(Listener.Internal), open.Port(Listener.Management),
+                Composition.Version);
+        });
+
+        // The framework ends a host whose loop failed with exit code 0, which reads as "done" to whoever restarts us.
+        var loops = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToArray();
+        await app.RunAsync(stop);
+        return loops.Any(loop => loop.ExecuteTask is { IsFaulted: true }) ? 1 : 0;
+    }
+
+    [LoggerMessage(LogLevel.Information,
+        "Listening: public {PublicPort}, internal {InternalPort}, management {ManagementPort}; version {Version}")]
+    private static partial void Listening(
+        ILogger logger, int? publicPort, int? internalPort, int? managementPort, string version);
+}

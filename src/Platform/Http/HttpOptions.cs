@@ -1,0 +1,45 @@
+using System.ComponentModel.DataAnnotations;
+using System.Net;
+
+namespace Platform;
+
+/// <summary>Where the process listens and for whom. Section <c>Http</c>.</summary>
+public sealed class HttpOptions : IValidatableObject
+{
+    /// <summary>The address that all listeners bind; <c>0.0.0.0</c> in a container.</summary>
+    [Required]
+    public string Address { get; set; } = "127.0.0.1";
+
+    /// <summary>api, sse and public audit reads; 0 lets the system choose.</summary>
+    [Range(0, 65_535)]
+    public int PublicPort { get; set; } = 8080;
+
+    /// <summary>Backoffice; 0 lets the system choose.</summary>
+    [Range(0, 65_535)]
+    public int InternalPort { get; set; } = 8081;
+
+    /// <summary>Health and metrics; 0 lets the system choose.</summary>
+    [Range(0, 65_535)]
+    public int ManagementPort { get; set; } = 9090;
+
+    /// <summary>Origins of web pages that may call more than public GETs, such as <c>https://vote.example</c>.</summary>
+    public string[] AllowedOrigins { get; set; } = [];
+
+    /// <summary>Most connections at once on all listeners; further ones are refused by the kernel's queue.</summary>
+    [Range(10, 1_000_000)]
+    public int ConnectionCountMax { get; set; } = 100_000;
+
+    /// <summary>Longest time a request's head may take to arrive.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:02:00")]
+    public TimeSpan RequestHeadTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <inheritdoc/>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (!IPAddress.TryParse(Address, out _))
+            yield return new("Http__Address must be an IP address, such as 127.0.0.1 or 0.0.0.0");
+        var fixedPorts = new[] { PublicPort, InternalPort, ManagementPort }.Where(port => port != 0).ToArray();
+        if (fixedPorts.Distinct().Count() != fixedPorts.Length)
+            yield return new("Http__PublicPort, Http__InternalPort and Http__ManagementPort must differ");
+    }
+}

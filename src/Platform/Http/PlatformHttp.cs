@@ -1,0 +1,93 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Cors.Infrastructure;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
+
+namespace Platform;
+
+/// <summary>The HTTP side that all roles share: listeners, conventions, health, metrics.</summary>
+public static class PlatformHttp
+{
+    /// <summary>Listens for the roles' doors and registers the conventions.</summary>
+    public static void AddPlatformHttp(this WebApplicationBuilder builder, Role roles)
+    {
+        var services = builder.Services;
+        services.AddSettings<HttpOptions>("Http");
+        services.AddSingleton<OpenListeners>();
+        services.AddSingleton<ICorsPolicyProvider, CorsPolicies>();
+        services.AddCors();
+        services.AddProblemDetails(options => options.CustomizeProblemDetails = Problem.Complete);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, ListenerMatcherPolicy>());
+        services.AddHealthChecks();
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<HttpOptions>, OpenListeners>((kestrel, http, open) =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = JsonBody.SizeBytesMax;
+            kestrel.Limits.MaxConcurrentConnections = http.Value.ConnectionCountMax;
+            kestrel.Limits.RequestHeadersTimeout = http.Value.RequestHeadTimeout;
+            // A slow upload holds a connection and nothing else, and not for long: 64 KiB at 240 B/s is our limit.
+            kestrel.Limits.MinRequestBodyDataRate = new(240, TimeSpan.FromSeconds(5));
+            if ((roles & (Role.Api | Role.Sse | Role.Audit)) is not Role.None) Listen(Listener.Public, http.Value.PublicPort);
+            if (roles.HasFlag(Role.Backoffice)) Listen(Listener.Internal, http.Value.InternalPort);
+            Listen(Listener.Management, http.Value.ManagementPort);
+
+            void Listen(Listener listener, int port) => kestrel.Listen(IPAddress.Parse(http.Value.Address), port, endpoint =>
+            {
+                var feature = new ListenerFeature(listener);
+                endpoint.Use(inner => connection =>
+                {
+                    connection.Features.Set(feature);
+                    return inner(connection);
+                });
+                open.Add(listener, endpoint);
+            });
+        });
+    }
+
+    /// <summary>The middleware that every request passes, in its order.</summary>
+    public static void UsePlatformHttp(this WebApplication app)
+    {
+        app.UseMiddleware<RequestFailures>();
+        app.UseRouting();
+        app.UseCors();
+        app.UseAuthentication();
+        app.UseAuthorization();
+    }
+
+    /// <summary>Health and metrics, on the management listener.</summary>
+    public static void MapManagement(this IEndpointRouteBuilder endpoints)
+    {
+        var management = endpoints.MapGroup("").OnListener(Listener.Management).AllowAnonymous();
+        management.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
+        management.MapHealthChecks("/health/ready");
+        management.MapHealthChecks("/health/startup");
+        management.MapPrometheusScrapingEndpoint();
+    }
+
+    /// <summary>Registers a condition that must hold before the process is given requests.</summary>
+    public static void AddReadiness(this IServiceCollection services, string name, Func<IServiceProvider, bool> ready) =>
+        services.AddHealthChecks().Add(new HealthCheckRegistration(name, provider => new Readiness(provider, ready), null, null));
+
+    private sealed class Readiness(IServiceProvider services, Func<IServiceProvider, bool> ready) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(ready(services) ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy());
+    }
+}
+
+/// <summary>The listeners that the process has opened. Their ports are real once the server has started.</summary>
+public sealed class OpenListeners
+{
+    private readonly Dictionary<Listener, ListenOptions> _open = [];
+
+    /// <returns>The port, or null when the roles have no such listener.</returns>
+    public int? Port(Listener listener) => _open.TryGetValue(listener, out var options) ? options.IPEndPoint?.Port : null;
+
+    internal void Add(Listener listener, ListenOptions options) => _open[listener] = options;
+}

@@ -1,0 +1,32 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Platform;
+
+/// <summary>What every process has, whatever its roles. Only the host calls it.</summary>
+public static class PlatformModule
+{
+    /// <summary>Keys and the PostgreSQL log, in schema <c>platform</c>.</summary>
+    public static MigrationSet Migrations { get; } = new("platform", typeof(PlatformModule).Assembly);
+
+    /// <summary>Registers settings, logs, HTTP, shards, keys, tokens and the event log.</summary>
+    public static void AddPlatform(this WebApplicationBuilder builder, Role roles)
+    {
+        var services = builder.Services;
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddTelemetry(new ProcessRoles(roles));
+        services.AddSettings<DatabaseOptions>("Database");
+        services.AddSettings<ShardOptions>("Shards");
+        services.AddSettings<LogOptions>("Log")
+            .Validate(log => log.Provider is "" or "postgres", "Provider: set it to postgres")
+            .Validate(
+                log => roles is Role.All || log.Provider.Length > 0,
+                "Provider: set it to postgres: only role all runs on the embedded default");
+        services.AddSingleton<ShardMap>();
+        services.AddKeys();
+        services.AddTokens();
+        services.AddPostgresLog();
+        builder.AddPlatformHttp(roles);
+    }
+}

@@ -1,0 +1,40 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+
+namespace Platform;
+
+/// <summary>The roles of this process.</summary>
+/// <param name="Roles">At least one.</param>
+public sealed record ProcessRoles(Role Roles)
+{
+    /// <summary>The service's name in logs, metrics and traces, such as <c>voting-host/api</c>.</summary>
+    public string Service { get; } = "voting-host/"
+        + (Roles == Role.All ? "all" : Roles.ToString().ToLowerInvariant().Replace(", ", "+", StringComparison.Ordinal));
+}
+
+/// <summary>Logs and metrics.</summary>
+public static class Telemetry
+{
+    /// <summary>Meters whose names begin so are published.</summary>
+    private static readonly string[] Meters =
+        ["Platform", "Identity", "Voting", "Results", "Audit", "Backoffice", "Npgsql", "Microsoft.AspNetCore.*"];
+
+    /// <summary>JSON logs on standard output, and metrics for the management listener.</summary>
+    public static void AddTelemetry(this IServiceCollection services, ProcessRoles roles)
+    {
+        services.AddSingleton(roles);
+        services.AddSettings<ServiceOptions>("Service");
+        services.AddLogging(logging => logging
+            .AddConsoleFormatter<JsonLogFormatter, ConsoleFormatterOptions>()
+            .AddConsole(options => options.FormatterName = JsonLogFormatter.FormatterName));
+        services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService(roles.Service))
+            .WithMetrics(metrics => metrics
+                .AddMeter(Meters)
+                .AddRuntimeInstrumentation()
+                .AddPrometheusExporter());
+    }
+}
