@@ -1,6 +1,69 @@
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Platform;
+
 namespace Voting;
 
-/// <summary>The module's one entry: only the host calls it.</summary>
+/// <summary>Surveys, casting, counting. The module's one entry: only the host calls it.</summary>
 public static class VotingModule
 {
+    private const string MacKeyPurpose = "vote-mac";
+
+    /// <summary>Surveys in the control database; ballots in every shard.</summary>
+    public static MigrationSet Migrations { get; } = new("voting", typeof(VotingModule).Assembly);
+
+    /// <summary>Registers settings and services, and the loops of the roles.</summary>
+    public static void AddVoting(this IHostApplicationBuilder host, Role roles)
+    {
+        var services = host.Services;
+        services.AddSettings<VotingOptions>("Voting").Validate(
+            options => roles is Role.All || !roles.HasFlag(Role.Api) || options.Reservations.Length > 0,
+            "Reservations: set it to in-process: only role all runs on the embedded default");
+        services.AddSettings<CountVotesOptions>("Voting:CountVotes");
+        var votePartitions = host.Configuration.GetValue("Log:VotePartitions", new LogOptions().VotePartitions);
+        foreach (var topic in VotingTopics.All(votePartitions)) services.AddSingleton(topic);
+        services.AddKeyPurpose(MacKeyPurpose, KeyAlgorithm.Secret32);
+        services.AddKeyPurpose(Receipts.KeyPurpose, KeyAlgorithm.Es256, published: true);
+        services.AddKeyPurpose(FinalResults.KeyPurpose, KeyAlgorithm.Es256, published: true);
+
+        services.TryAddSingleton<VotingDatabase>();
+        services.AddSingleton(provider => new EventMac(provider.GetRequiredService<KeyRing>().Secrets(MacKeyPurpose)));
+        services.AddSingleton<IReservations>(provider => new InProcessReservations(
+            provider.GetRequiredService<IOptions<VotingOptions>>().Value.ReservationCountMax,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IBallotStore, PostgresBallotStore>();
+        services.AddSingleton<Receipts>();
+        services.AddSingleton<KnownVotes>();
+        services.AddSingleton<Fences>();
+        services.AddSingleton<AcceptLease>();
+        services.AddSingleton<CastVote>();
+        services.AddSingleton<ReadVote>();
+        services.AddSingleton<ReadTalliesHandler>();
+        services.AddSingleton<FinalResults>();
+        host.AddSurveys(roles);
+        services.AddReadiness("surveys", provider => provider.GetRequiredService<SurveyDirectory>().IsReady);
+        if (roles.HasFlag(Role.Api)) services.AddHostedService<AnnounceLease>();
+        if (roles.HasFlag(Role.Consumer))
+        {
+            services.AddHostedService<CountVotes>();
+            services.AddHostedService<CloseSurveys>();
+        }
+    }
+
+    /// <summary>Maps the endpoints of the roles.</summary>
+    public static void MapVoting(this IEndpointRouteBuilder endpoints, Role roles)
+    {
+        if (roles.HasFlag(Role.Api))
+        {
+            endpoints.MapPublicSurveys();
+            endpoints.MapCastVote();
+            endpoints.MapReadVote();
+        }
+
+        if (roles.HasFlag(Role.Backoffice)) endpoints.MapInternalSurveys();
+    }
 }

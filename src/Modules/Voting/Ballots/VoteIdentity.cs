@@ -1,0 +1,109 @@
+using System.Buffers.Binary;
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using Platform;
+
+namespace Voting;
+
+/// <summary>16 bytes that compare by value: a voter key or a vote id.</summary>
+internal readonly record struct Key16(UInt128 Value) : IComparable<Key16>
+{
+    public static Key16 Of(ReadOnlySpan<byte> bytes) =>
+        new(BinaryPrimitives.ReadUInt128BigEndian(bytes));
+
+    /// <summary>Reads the wire's form: 22 characters of base64url.</summary>
+    public static bool TryParse(ReadOnlySpan<char> text, out Key16 key)
+    {
+        Span<byte> bytes = stackalloc byte[18];
+        key = default;
+        if (text.Length != 22 || !Base64Url.TryDecodeFromChars(text, bytes, out var written) || written != 16) return false;
+        key = Of(bytes[..16]);
+        return key.ToString().AsSpan().SequenceEqual(text);
+    }
+
+    public byte[] ToBytes()
+    {
+        var bytes = new byte[16];
+        Write(bytes);
+        return bytes;
+    }
+
+    public void Write(Span<byte> to) => BinaryPrimitives.WriteUInt128BigEndian(to, Value);
+
+    public int CompareTo(Key16 other) => Value.CompareTo(other.Value);
+
+    /// <returns>22 characters of base64url.</returns>
+    public override string ToString()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Write(bytes);
+        return Base64Url.EncodeToString(bytes);
+    }
+}
+
+/// <summary>
+/// What a ballot is known by. All of it follows from survey secret, ballot subject and ballot, so the same voter with the same
+/// ballot is the same vote wherever and whenever it is sent.
+/// </summary>
+/// <param name="Partition">Of <c>votes</c>.</param>
+/// <param name="VoterKey">The single-use key of this voter in this survey.</param>
+/// <param name="VoteId">Two bytes partition, so that a vote's log is found by its id alone, then 112 bits of HMAC.</param>
+/// <param name="Salt">Keeps the event's digest from being guessed from the few ballots there can be.</param>
+internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key16 VoteId, Key16 Salt)
+{
+    public static VoteIdentity Of(byte[] secret, ReadOnlySpan<byte> subject, Ballot ballot, int partitions)
+    {
+        var (partition, voterKey) = VoterOf(secret, subject, partitions);
+        Span<byte> input = stackalloc byte[1024];
+        var sizeBytes = 17 + ballot.Canonical.Length;
+        if (sizeBytes > input.Length) input = new byte[sizeBytes];
+        input = input[..sizeBytes];
+        voterKey.Write(input[1..]);
+        ballot.Canonical.CopyTo(input[17..]);
+
+        Span<byte> digest = stackalloc byte[32];
+        input[0] = (byte)Purpose.VoteId;
+        HMACSHA256.HashData(secret, input, digest);
+        Span<byte> voteId = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt16BigEndian(voteId, (ushort)partition);
+        digest[..14].CopyTo(voteId[2..]);
+        input[0] = (byte)Purpose.Salt;
+        HMACSHA256.HashData(secret, input, digest);
+        return new(partition, voterKey, Key16.Of(voteId), Key16.Of(digest[..16]));
+    }
+
+    /// <returns>Partition and voter key alone.</returns>
+    public static (int Partition, Key16 VoterKey) VoterOf(byte[] secret, ReadOnlySpan<byte> subject, int partitions)
+    {
+        Span<byte> input = stackalloc byte[1 + subject.Length];
+        input[0] = (byte)Purpose.VoterKey;
+        subject.CopyTo(input[1..]);
+        Span<byte> digest = stackalloc byte[32];
+        HMACSHA256.HashData(secret, input, digest);
+        return (Buckets.Partition(Buckets.Of(subject), partitions), Key16.Of(digest[..16]));
+    }
+
+    /// <returns>The partition that a vote id names.</returns>
+    public static int PartitionOf(Key16 voteId) => (int)(voteId.Value >> 112);
+
+    /// <returns>What is kept of an idempotency key: 16 bytes that mean nothing outside this survey.</returns>
+    public static Key16 OfIdempotencyKey(byte[] secret, string key)
+    {
+        Span<byte> input = stackalloc byte[65];
+        input[0] = (byte)Purpose.IdempotencyKey;
+        var sizeBytes = Encoding.ASCII.GetBytes(key, input[1..]);
+        Span<byte> digest = stackalloc byte[32];
+        HMACSHA256.HashData(secret, input[..(1 + sizeBytes)], digest);
+        return Key16.Of(digest[..16]);
+    }
+
+    // One secret serves several ends; the first byte keeps their inputs apart for good.
+    private enum Purpose : byte
+    {
+        VoterKey = 1,
+        VoteId = 2,
+        Salt = 3,
+        IdempotencyKey = 4,
+    }
+}

@@ -1,0 +1,240 @@
+using System.Security.Cryptography;
+using Microsoft.Extensions.Options;
+using Platform;
+using Voting.Contracts;
+
+namespace Voting;
+
+/// <summary>A ballot as it came in.</summary>
+/// <param name="Caller">Who casts it.</param>
+/// <param name="SurveyId">Where.</param>
+/// <param name="Answers">As given, not checked yet; option ids may repeat.</param>
+/// <param name="IdempotencyKey">1 to 64 visible ASCII characters, or null.</param>
+/// <param name="IsFinish">Whether it finishes a session: its repeats get the first answer for good.</param>
+internal sealed record CastRequest(
+    VoterCaller Caller, int SurveyId, IReadOnlyList<Answer> Answers, string? IdempotencyKey, bool IsFinish = false);
+
+/// <summary>
+/// Accepts a ballot: reserves the voter's place, appends the ballot, and answers once the log holds it durably. Safe for use
+/// by many threads.
+/// </summary>
+internal sealed class CastVote(
+    SurveyDirectory surveys, IReservations reservations, KnownVotes known, AcceptLease lease, Fences fences,
+    Receipts receipts, EventMac mac, IEventLog log, ShardMap map, TimeProvider clock, IOptions<VotingOptions> options)
+{
+    /// <summary>How long a repeat without the first request's idempotency key gets the first answer.</summary>
+    public static readonly TimeSpan RepeatWithoutKey = TimeSpan.FromMinutes(10);
+
+    /// <summary>A pending reservation of another ballot that is older has been left behind by its process.</summary>
+    public static readonly TimeSpan PendingAgeMax = TimeSpan.FromSeconds(10);
+
+    /// <summary>Answers only once the outcome of the append is known, or <see cref="VotingOptions.AppendTimeout"/> is over.</summary>
+    /// <remarks>The caller's hanging up ends nothing: a ballot that is on its way is seen through.</remarks>
+    public async Task<CastVoteOutcome> HandleAsync(CastRequest request)
+    {
+        if (surveys.Find(request.SurveyId) is not { } survey) return new CastVoteOutcome.NoSuchSurvey();
+
+        using var timeout = new CancellationTokenSource(options.Value.AppendTimeout, clock);
+        try
+        {
+            return await DecideAsync(request, survey, timeout.Token);
+        }
+        catch (TooManyCallsException)
+        {
+            return new CastVoteOutcome.Overloaded();
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            return new CastVoteOutcome.Unknown();
+        }
+    }
+
+    private async Task<CastVoteOutcome> DecideAsync(CastRequest request, Survey survey, CancellationToken cancel)
+    {
+        var ballot = new Ballot(request.Answers);
+        var identity = VoteIdentity.Of(survey.Secret, request.Caller.BallotSubject, ballot, map.Partitions);
+        var vote = new Vote(request, survey, ballot, identity, request.IdempotencyKey is { } key
+            ? VoteIdentity.OfIdempotencyKey(survey.Secret, key) : null);
+
+        // A known vote gets its first answer before rules and state are looked at, so they may only decide what is not known.
+        if (await RefusalAsync(vote, cancel) is { } refusal)
+            return await AnswerKnownAsync(vote, refusal, cancel) ?? refusal;
+
+        var mine = Prepare(vote, Now());
+        if (await reservations.ReserveAsync(mine.Reservation, cancel) is { } there)
+            return await MeetAsync(vote, mine, there, cancel);
+
+        return await AppendUnlessStoredAsync(vote, mine, cancel);
+    }
+
+    /// <returns>Why the ballot cannot be accepted now, if nothing is known of it; else null.</returns>
+    private async ValueTask<CastVoteOutcome?> RefusalAsync(Vote vote, CancellationToken cancel)
+    {
+        if (BallotRules.Check(vote.Survey, vote.Request.Answers) is { } errors) return new CastVoteOutcome.InvalidBallot(errors);
+        if (vote.Survey.Status is not SurveyStatus.Published) return new CastVoteOutcome.NotOpen();
+        if (!await lease.HoldsAsync(vote.Survey.Id, cancel))
+        {
+            return surveys.Find(vote.Survey.Id)?.Status is SurveyStatus.Published
+                ? new CastVoteOutcome.Overloaded() : new CastVoteOutcome.NotOpen();
+        }
+
+        return VoterEligibility.Admits(vote.Survey.Eligibility) ? null : new CastVoteOutcome.NotEligible();
+    }
+
+    /// <returns>The answer to a vote that was accepted before, or null when none is known.</returns>
+    private async Task<CastVoteOutcome?> AnswerKnownAsync(Vote vote, CastVoteOutcome refusal, CancellationToken cancel)
+    {
+        var there = await reservations.FindAsync(vote.Survey.Id, vote.Identity.VoterKey, cancel);
+        if (there is { Appended: true } held) return Repeat(vote, held.Reservation);
+        if (await StoredAsync(vote, cancel) is { } row) return Repeat(vote, row);
+        if (there is null || refusal is not CastVoteOutcome.NotOpen) return null;
+
+        // Pending in a survey that closes: once the fence is counted, so is every ballot before it, and only those.
+        if (await fences.FindAsync(vote.Survey.Id, vote.Identity.Partition, cancel) is null)
+            return new CastVoteOutcome.Unknown();
+        return await StoredAsync(vote, cancel) is { } late ? Repeat(vote, late) : null;
+    }
+
+    private Task<Reservation?> StoredAsync(Vote vote, CancellationToken cancel) =>
+        known.FindAsync(vote.Identity.Partition, vote.Survey.Id, vote.Identity.VoterKey).WaitAsync(cancel);
+
+    private async Task<CastVoteOutcome> MeetAsync(Vote vote, Prepared mine, HeldReservation there, CancellationToken cancel)
+    {
+        if (there.Appended) return Repeat(vote, there.Reservation);
+        // The same ballot, pending in another request: append the same bytes, and answer by one's own acknowledgement.
+        if (there.Reservation.VoteId == vote.Identity.VoteId)
+            return await AppendAsync(vote, Prepare(vote, there.Reservation), cancel);
+        if (there.Age < PendingAgeMax || !await reservations.TakeOverAsync(there.Reservation, mine.Reservation, cancel))
+            return new CastVoteOutcome.Unknown();
+        return await AppendUnlessStoredAsync(vote, mine, cancel);
+    }
+
+    /// <summary>The place is ours; but reservations forget, and a row does not.</summary>
+    private async Task<CastVoteOutcome> AppendUnlessStoredAsync(Vote vote, Prepared mine, CancellationToken cancel)
+    {
+        Reservation? row;
+        try
+        {
+            row = await StoredAsync(vote, cancel);
+        }
+        catch
+        {
+            await reservations.ReleaseAsync(mine.Reservation, CancellationToken.None);
+            throw;
+        }
+
+        if (row is null) return await AppendAsync(vote, mine, cancel);
+        await reservations.AppendedAsync(row, cancel);
+        return Repeat(vote, row);
+    }
+
+    private async Task<CastVoteOutcome> AppendAsync(Vote vote, Prepared prepared, CancellationToken cancel)
+    {
+        var (reservation, bytes) = prepared;
+        long offset;
+        try
+        {
+            offset = await log.AppendAsync(
+                new(VotingTopics.Votes, vote.Identity.Partition),
+                new LogRecord(reservation.VoterKey.ToBytes(), bytes, Headers(reservation)), cancel);
+        }
+        catch (AppendFailedException e) when (e.Failure is not AppendFailure.Unknown)
+        {
+            await reservations.ReleaseAsync(reservation, CancellationToken.None);
+            return new CastVoteOutcome.Overloaded();
+        }
+        catch (AppendFailedException)
+        {
+            // Still pending: the next request with the same ballot appends the same bytes again.
+            return new CastVoteOutcome.Unknown();
+        }
+
+        var acknowledgedAt = clock.GetTimestamp();
+        if (!await lease.WasInTimeAsync(vote.Survey.Id, (vote.Identity.Partition, offset), acknowledgedAt, cancel))
+            return new CastVoteOutcome.NotOpen();
+        await reservations.AppendedAsync(reservation, CancellationToken.None);
+        return new CastVoteOutcome.Accepted(Answer(reservation));
+    }
+
+    private CastVoteOutcome Repeat(Vote vote, Reservation first)
+    {
+        var sameKey = vote.Idempotency is { } key && first.Idempotency == key;
+        if (first.VoteId != vote.Identity.VoteId)
+            return sameKey ? new CastVoteOutcome.IdempotencyKeyReused() : new CastVoteOutcome.DuplicateVote(first.VoteId);
+        return sameKey || vote.Request.IsFinish || clock.GetUtcNow() - first.AcceptedAt <= RepeatWithoutKey
+            ? new CastVoteOutcome.Repeated(Answer(first))
+            : new CastVoteOutcome.DuplicateVote(first.VoteId);
+    }
+
+    private Prepared Prepare(Vote vote, DateTimeOffset acceptedAt)
+    {
+        var bytes = Bytes(vote, acceptedAt);
+        var entry = SHA256.HashData(bytes);
+        var receipt = receipts.Sign(vote.Survey.Id, vote.Identity.VoteId, acceptedAt, entry);
+        return new(new(vote.Survey.Id, vote.Identity.VoterKey, vote.Identity.VoteId, acceptedAt, entry, receipt,
+            vote.Idempotency), bytes);
+    }
+
+    private Prepared Prepare(Vote vote, Reservation again) => new(again, Bytes(vote, again.AcceptedAt));
+
+    private byte[] Bytes(Vote vote, DateTimeOffset acceptedAt) => new VoteSubmitted(
+        vote.Survey.Id, vote.Identity.VoterKey, vote.Identity.VoteId, vote.Identity.Salt, acceptedAt, vote.Ballot.Answers)
+        .ToBytes(mac);
+
+    private static LogHeader[] Headers(Reservation reservation) => reservation.Idempotency is { } key
+        ? [new(VoteSubmitted.ReceiptHeader, reservation.Receipt), new(VoteSubmitted.IdempotencyHeader, key.ToBytes())]
+        : [new(VoteSubmitted.ReceiptHeader, reservation.Receipt)];
+
+    private AcceptedVote Answer(Reservation vote) =>
+        new(vote.VoteId, vote.Survey, vote.AcceptedAt, receipts.Compose(vote));
+
+    private DateTimeOffset Now()
+    {
+        var now = clock.GetUtcNow();
+        return now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMillisecond));
+    }
+
+    private sealed record Vote(CastRequest Request, Survey Survey, Ballot Ballot, VoteIdentity Identity, Key16? Idempotency);
+
+    private sealed record Prepared(Reservation Reservation, byte[] Bytes);
+}
+
+/// <summary>What an accepted vote's caller is told.</summary>
+internal sealed record AcceptedVote(Key16 VoteId, int Survey, DateTimeOffset AcceptedAt, string Receipt);
+
+/// <summary>Every way a ballot can end at the door. Whoever adds a case answers for it in the endpoint.</summary>
+internal abstract record CastVoteOutcome
+{
+    private CastVoteOutcome() { }
+
+    internal sealed record Accepted(AcceptedVote Vote) : CastVoteOutcome;
+
+    internal sealed record Repeated(AcceptedVote Vote) : CastVoteOutcome;
+
+    internal sealed record NoSuchSurvey : CastVoteOutcome;
+
+    internal sealed record InvalidBallot(IReadOnlyDictionary<string, string[]> Errors) : CastVoteOutcome;
+
+    internal sealed record NotOpen : CastVoteOutcome;
+
+    internal sealed record NotEligible : CastVoteOutcome;
+
+    internal sealed record DuplicateVote(Key16 First) : CastVoteOutcome;
+
+    internal sealed record IdempotencyKeyReused : CastVoteOutcome;
+
+    internal sealed record Overloaded : CastVoteOutcome;
+
+    internal sealed record Unknown : CastVoteOutcome;
+}
+
+/// <summary>Who may vote, as far as the platform knows its voters.</summary>
+internal static class VoterEligibility
+{
+    /// <remarks>
+    /// Identity checks do not exist yet: that a voter is verified is taken as given, and nobody's country, age or group is known,
+    /// so a survey that asks for one admits nobody.
+    /// </remarks>
+    public static bool Admits(Eligibility eligibility) =>
+        eligibility is { Countries.Count: 0, MinimumAge: null, Group: null };
+}

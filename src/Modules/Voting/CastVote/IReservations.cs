@@ -1,0 +1,42 @@
+namespace Voting;
+
+/// <summary>
+/// A voter's place in a survey, taken before the ballot is appended. Holds what the first answer consists of and what rebuilds
+/// the event's bytes from the same ballot.
+/// </summary>
+/// <param name="VoteId">Equal vote ids are equal ballots.</param>
+/// <param name="AcceptedAt">Whole milliseconds.</param>
+/// <param name="Entry">SHA-256 of the event's bytes.</param>
+/// <param name="Receipt">Signature and key id (<see cref="Receipts"/>).</param>
+/// <param name="Idempotency">What is kept of the idempotency key, or null.</param>
+internal sealed record Reservation(
+    int Survey, Key16 VoterKey, Key16 VoteId, DateTimeOffset AcceptedAt, byte[] Entry, byte[] Receipt, Key16? Idempotency);
+
+/// <summary>A reservation as it was found.</summary>
+/// <param name="Appended">Whether the log has acknowledged the ballot; else it is pending.</param>
+/// <param name="Age">Since it was taken or last taken over.</param>
+internal readonly record struct HeldReservation(Reservation Reservation, bool Appended, TimeSpan Age);
+
+/// <summary>
+/// Keeps two ballots of one voter from being appended side by side. An optimisation: what it forgets, the shard's primary key
+/// still knows. Safe for use by many threads.
+/// </summary>
+internal interface IReservations
+{
+    /// <summary>Takes the place as pending unless somebody has it.</summary>
+    /// <returns>Null when it was taken, else what is there.</returns>
+    ValueTask<HeldReservation?> ReserveAsync(Reservation wanted, CancellationToken cancel);
+
+    /// <returns>What is there, or null.</returns>
+    ValueTask<HeldReservation?> FindAsync(int survey, Key16 voterKey, CancellationToken cancel);
+
+    /// <summary>Replaces a pending reservation of another ballot.</summary>
+    /// <returns>False when it is no longer what was found.</returns>
+    ValueTask<bool> TakeOverAsync(Reservation found, Reservation wanted, CancellationToken cancel);
+
+    /// <summary>Says that the ballot is in the log. Replaces whatever is there: the log is the truth.</summary>
+    ValueTask AppendedAsync(Reservation reservation, CancellationToken cancel);
+
+    /// <summary>Gives the place up: only when the ballot is certainly not in the log.</summary>
+    ValueTask ReleaseAsync(Reservation reservation, CancellationToken cancel);
+}

@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Platform;
+using Voting.Contracts;
+
+namespace Voting;
+
+/// <summary>Signs final results: each once, by one compare-and-swap; it never changes afterwards.</summary>
+internal sealed partial class FinalResults(
+    VotingDatabase database, ReadTalliesHandler tallies, KeyRing keys, IOptions<TokenOptions> tokens, TimeProvider clock,
+    ILogger<FinalResults> logger)
+{
+    public const string KeyPurpose = "result";
+
+    private const string Type = "survey-result+jwt";
+
+    /// <summary>Signs the result of a survey whose fences are all counted.</summary>
+    /// <returns>False while something before a fence is undecided.</returns>
+    public async Task<bool> TrySignAsync(Survey survey, IReadOnlyDictionary<int, long> fences, CancellationToken cancel)
+    {
+        if (await PoisonBeforeAsync(fences, cancel) is > 0 and var poison)
+        {
+            HeldUpByPoison(logger, survey.Id, poison);
+            return false;
+        }
+
+        var parts = await tallies.Handle(new ReadTallies(survey.Id), cancel);
+        var votes = survey.Description.Questions.SelectMany(question => question.Options)
+            .ToDictionary(option => option.Id, _ => 0L);
+        foreach (var part in parts)
+        {
+            for (var i = 0; i < part.Options.Count; i++) votes[part.Options[i]] += part.Votes[i];
+        }
+
+        var (ballots, version) = (parts.Sum(part => part.Ballots), parts.Sum(part => part.Version));
+        var finalAt = clock.GetUtcNow();
+        var statement = Sign(survey.Id, version, ballots, votes, finalAt);
+        await using var swap = database.Control.CreateCommand("""
+            UPDATE voting.surveys SET status = 'finished', final_statement = $2, final_version = $3, final_ballots = $4,
+                final_votes = $5::jsonb, final_at = $6
+            WHERE id = $1 AND status = 'closing' AND final_statement IS NULL
+            """);
+        swap.Parameters.Add(new() { Value = survey.Id });
+        swap.Parameters.Add(new() { Value = statement });
+        swap.Parameters.Add(new() { Value = version });
+        swap.Parameters.Add(new() { Value = ballots });
+        swap.Parameters.Add(new() { Value = JsonSerializer.Serialize(
+            votes.ToDictionary(vote => vote.Key.ToString(CultureInfo.InvariantCulture), vote => vote.Value),
+            FinalVotesJson.Default.DictionaryStringInt64) });
+        swap.Parameters.Add(new() { Value = finalAt });
+        return await swap.ExecuteNonQueryAsync(cancel) == 1;
+    }
+
+    private async Task<long> PoisonBeforeAsync(IReadOnlyDictionary<int, long> fences, CancellationToken cancel)
+    {
+        var count = 0L;
+        foreach (var shard in database.Shards)
+        {
+            await using var query = shard.Source.CreateCommand($"""
+                SELECT count(*) FROM {shard.Schema}.poison
+                JOIN unnest($1, $2) AS fence (partition, "offset") USING (partition)
+                WHERE poison."offset" < fence."offset" AND resolved_at IS NULL
+                """);
+            query.Parameters.Add(new() { Value = fences.Keys.ToArray() });
+            query.Parameters.Add(new() { Value = fences.Values.ToArray() });
+            count += (long)(await query.ExecuteScalarAsync(cancel))!;
+        }
+
+        return count;
+    }
+
+    private string Sign(int survey, long version, long ballots, Dictionary<int, long> votes, DateTimeOffset finalAt) =>
+        Jws.Sign(keys.Current(KeyPurpose), Type, json =>
+        {
+            json.WriteString("iss"u8, tokens.Value.Issuer);
+            json.WriteString("survey_id"u8, survey.ToString(CultureInfo.InvariantCulture));
+            json.WriteString("status"u8, "final"u8);
+            json.WriteNumber("version"u8, version);
+            json.WriteNumber("total_responses"u8, ballots);
+            json.WriteNumber("final_at"u8, finalAt.ToUnixTimeSeconds());
+            json.WriteStartObject("votes"u8);
+            foreach (var (option, count) in votes.OrderBy(vote => vote.Key))
+                json.WriteNumber(option.ToString(CultureInfo.InvariantCulture), count);
+            json.WriteEndObject();
+        });
+
+    [LoggerMessage(LogLevel.Error, "The result of survey {SurveyId} waits for {Count} unresolved poison records before its fences")]
+    private static partial void HeldUpByPoison(ILogger logger, int surveyId, long count);
+}
+
+[JsonSerializable(typeof(Dictionary<string, long>))]
+internal sealed partial class FinalVotesJson : JsonSerializerContext;

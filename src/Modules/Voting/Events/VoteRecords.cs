@@ -1,0 +1,121 @@
+using System.Globalization;
+using System.Text.Json;
+using Platform;
+
+namespace Voting;
+
+/// <summary>What a record of <c>votes</c> can be.</summary>
+internal abstract record VoteRecord
+{
+    private VoteRecord() { }
+
+    internal sealed record Submitted(VoteSubmitted Vote) : VoteRecord;
+
+    internal sealed record Closed(SurveyClosed Fence) : VoteRecord;
+
+    /// <param name="Reason">For operators; says nothing of the content.</param>
+    internal sealed record Poison(string Reason) : VoteRecord;
+}
+
+/// <summary>Reads the records of <c>votes</c>. Whatever is not exactly what we write is poison: it cannot be counted.</summary>
+internal static class VoteRecords
+{
+    public static VoteRecord Read(ReadOnlySpan<byte> bytes, EventMac mac)
+    {
+        if (!mac.IsGenuine(bytes)) return new VoteRecord.Poison("the event carries no MAC of ours");
+        try
+        {
+            var json = new Utf8JsonReader(bytes);
+            return Read(ref json);
+        }
+        catch (Exception e) when (e is JsonException or FormatException or OverflowException or InvalidOperationException)
+        {
+            return new VoteRecord.Poison("the event cannot be decoded");
+        }
+    }
+
+    private static VoteRecord Read(ref Utf8JsonReader json)
+    {
+        Take(ref json, JsonTokenType.StartObject);
+        if (Text(ref json, "specversion"u8) is not "1.0") throw new JsonException("Another version of CloudEvents.");
+        var type = Text(ref json, "type"u8);
+        Text(ref json, "source"u8);
+        var id = Text(ref json, "id"u8);
+        var time = DateTimeOffset.ParseExact(
+            Text(ref json, "time"u8), EventJson.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+        Text(ref json, "datacontenttype"u8);
+        Name(ref json, "data"u8);
+        Take(ref json, JsonTokenType.StartObject);
+        var survey = Id(Text(ref json, "survey"u8));
+        VoteRecord record = type switch
+        {
+            VoteSubmitted.Type => new VoteRecord.Submitted(Submitted(ref json, survey, Key(id), time)),
+            SurveyClosed.Type => new VoteRecord.Closed(new(survey, Number(ref json, "partition"u8), time)),
+            _ => new VoteRecord.Poison("the event is of a type that is not known here"),
+        };
+        return record;
+    }
+
+    private static VoteSubmitted Submitted(ref Utf8JsonReader json, int survey, Key16 voteId, DateTimeOffset time)
+    {
+        var voterKey = Key(Text(ref json, "voterKey"u8));
+        var salt = Key(Text(ref json, "salt"u8));
+        Name(ref json, "answers"u8);
+        Take(ref json, JsonTokenType.StartArray);
+        var answers = new List<Answer>(4);
+        while (Next(ref json) == JsonTokenType.StartObject) answers.Add(ReadAnswer(ref json));
+        return new(survey, voterKey, voteId, salt, time, answers);
+    }
+
+    private static Answer ReadAnswer(ref Utf8JsonReader json)
+    {
+        var question = Id(Text(ref json, "question"u8));
+        Name(ref json, "options"u8);
+        Take(ref json, JsonTokenType.StartArray);
+        var options = new List<int>(4);
+        while (Next(ref json) == JsonTokenType.String) options.Add(Id(json.GetString()!));
+        string? text = null;
+        if (Next(ref json) == JsonTokenType.PropertyName)
+        {
+            if (!json.ValueTextEquals("text"u8)) throw new JsonException("Not a member of an answer.");
+            Take(ref json, JsonTokenType.String);
+            text = json.GetString();
+            Next(ref json);
+        }
+
+        return new(question, [.. options], text);
+    }
+
+    private static int Id(string text) =>
+        JsonBody.TryParseId(text, out var id) ? id : throw new JsonException("Not an id.");
+
+    private static Key16 Key(string text) => Key16.TryParse(text, out var key) ? key : throw new JsonException("Not a key.");
+
+    private static string Text(ref Utf8JsonReader json, ReadOnlySpan<byte> name)
+    {
+        Name(ref json, name);
+        Take(ref json, JsonTokenType.String);
+        return json.GetString()!;
+    }
+
+    private static int Number(ref Utf8JsonReader json, ReadOnlySpan<byte> name)
+    {
+        Name(ref json, name);
+        Take(ref json, JsonTokenType.Number);
+        return json.GetInt32();
+    }
+
+    private static void Name(ref Utf8JsonReader json, ReadOnlySpan<byte> name)
+    {
+        Take(ref json, JsonTokenType.PropertyName);
+        if (!json.ValueTextEquals(name)) throw new JsonException("Another member was to stand here.");
+    }
+
+    private static void Take(ref Utf8JsonReader json, JsonTokenType type)
+    {
+        if (Next(ref json) != type) throw new JsonException("Something else was to stand here.");
+    }
+
+    private static JsonTokenType Next(ref Utf8JsonReader json) =>
+        json.Read() ? json.TokenType : throw new JsonException("The event ends too early.");
+}
