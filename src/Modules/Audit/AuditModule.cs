@@ -1,6 +1,22 @@
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Hosting;
+using Platform;
+
 namespace Audit;
 
-/// <summary>The module's one entry: only the host calls it.</summary>
+/// <summary>Archive, transparency logs and proofs. The module's one entry: only the host calls it.</summary>
 public static class AuditModule
 {
+    /// <summary>Nothing yet that would be stored.</summary>
+    public static MigrationSet Migrations { get; } = new("audit", typeof(AuditModule).Assembly);
+
+    /// <summary>Registers what the roles need: nothing so far.</summary>
+    public static void AddAudit(this IHostApplicationBuilder host, Role roles)
+    {
+    }
+
+    /// <summary>Maps the endpoints of the roles: none so far.</summary>
+    public static void MapAudit(this IEndpointRouteBuilder endpoints, Role roles)
+    {
+    }
 }
