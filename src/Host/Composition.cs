@@ -22,8 +22,8 @@ internal static class Composition
     public static WebApplication Build(Role roles, SettingsSources sources)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        var configuration = (IConfigurationBuilder)builder.Configuration;
-        configuration.Sources.Clear();
+        var configuration = builder.Configuration;
+        ((IConfigurationBuilder)configuration).Sources.Clear();
         configuration.AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: true);
         if (sources.File is { } file) configuration.AddJsonFile(file.FullName, optional: false);
         configuration.AddEnvironmentVariables();
