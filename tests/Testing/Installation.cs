@@ -10,28 +10,20 @@ namespace Testing;
 public sealed class Installation : IAsyncDisposable
 {
     private const int VotersARequestMax = 10_000;
-    private static readonly TimeSpan SandboxTimeout = TimeSpan.FromSeconds(60);
 
     // One for all: copies of a migrated database hold keys that are wrapped by the master key of the original.
     private static readonly string MasterKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     private readonly ConcurrentQueue<HostProcess> _hosts = new();
     private readonly ConcurrentDictionary<string, Lazy<Task<string>>> _staffTokens = new();
-    private readonly ChildProcess _sandbox;
-    private readonly HttpClient _sandboxClient;
+    private readonly SandboxProcess _sandbox;
     private readonly Dictionary<string, string> _settings;
 
-    private Installation(
-        TestDatabase database, ChildProcess sandbox, Uri sandboxAddress, Dictionary<string, string> settings)
+    private Installation(TestDatabase database, SandboxProcess sandbox, Dictionary<string, string> settings)
     {
         Database = database;
         _sandbox = sandbox;
         _settings = settings;
-        _sandboxClient = new(new SocketsHttpHandler { UseProxy = false })
-        {
-            BaseAddress = sandboxAddress,
-            Timeout = TimeSpan.FromMinutes(10),
-        };
     }
 
     /// <summary>The control database, which also holds the shards unless settings say otherwise.</summary>
@@ -47,7 +39,7 @@ public sealed class Installation : IAsyncDisposable
     public HttpClient Internal => _hosts.First(host => host is { IsInternal: true, HasExited: false }).Internal;
 
     /// <summary>The sandbox's providers.</summary>
-    public HttpClient Sandbox => _sandboxClient;
+    public HttpClient Sandbox => _sandbox.Client;
 
     /// <summary>Starts one process for each entry of <paramref name="roles"/>.</summary>
     /// <param name="postgres">Where the database is made.</param>
@@ -114,7 +106,7 @@ public sealed class Installation : IAsyncDisposable
         while (voters.Count < count)
         {
             var next = Math.Min(count - voters.Count, VotersARequestMax);
-            using var answer = await _sandboxClient.PostAsync(
+            using var answer = await Sandbox.PostAsync(
                 $"/sandbox/voters?count={next}&host={platform}", null, cancel);
             using var lines = new StreamReader(await answer.Content.ReadAsStreamAsync(cancel));
             while (await lines.ReadLineAsync(cancel) is { } line)
@@ -135,7 +127,6 @@ public sealed class Installation : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var host in _hosts) await host.DisposeAsync();
-        _sandboxClient.Dispose();
         await _sandbox.DisposeAsync();
         await Database.DisposeAsync();
     }
@@ -143,16 +134,14 @@ public sealed class Installation : IAsyncDisposable
     private static async Task<Installation> PrepareAsync(
         Postgres postgres, IReadOnlyDictionary<string, string> settings, CancellationToken cancel)
     {
-        var sandbox = ChildProcess.Start(
-            "voting-sandbox", Programs.Sandbox, ["--port", "0"], new Dictionary<string, string>());
+        var sandbox = await SandboxProcess.StartAsync(cancel);
         try
         {
-            var address = await sandbox.WaitForLineAsync(ReadAddress, SandboxTimeout, cancel);
-            var all = Defaults(address);
+            var all = Defaults(sandbox.Address);
             foreach (var (key, value) in settings) all[key] = value;
             var database = await NewDatabaseAsync(postgres, all, cancel);
             all["Database__ConnectionString"] = database.ConnectionString;
-            return new(database, sandbox, address, all);
+            return new(database, sandbox, all);
         }
         catch
         {
@@ -195,12 +184,6 @@ public sealed class Installation : IAsyncDisposable
         Task MigrateAsync(string connectionString, CancellationToken stop) => ChildProcess.RunAsync(
             "voting-host migrate", Programs.Host, ["migrate"],
             new Dictionary<string, string>(settings) { ["Database__ConnectionString"] = connectionString }, stop);
-    }
-
-    private static Uri? ReadAddress(string line)
-    {
-        const string says = "Listening on ";
-        return line.StartsWith(says, StringComparison.Ordinal) ? new(line[says.Length..]) : null;
     }
 }
 
