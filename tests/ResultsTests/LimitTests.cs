@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using Platform;
@@ -204,6 +205,24 @@ public sealed class LimitTests
         await site.TurnAsync();
 
         Assert.Equal(10, (await stream.TallyAsync()).GetProperty("version").GetInt64());
+    }
+
+    [Fact]
+    public async Task A_process_is_ready_once_it_follows_the_tallies_and_shows_nothing_before()
+    {
+        var reachable = new TaskCompletionSource();
+        await using var site = await Site.StartAsync(reachable.Task);
+        site.Surveys[1] = Samples.Survey();
+        var health = site.App.Services.GetRequiredService<HealthCheckService>();
+
+        var answer = site.Http.GetAsync("/v1/surveys/1/results", Cancel);
+        var before = await health.CheckHealthAsync(Cancel);
+        Assert.Equal(0, site.RowReads);
+        reachable.SetResult();
+
+        Assert.Equal(HttpStatusCode.OK, (await answer).StatusCode);
+        Assert.Equal(HealthStatus.Unhealthy, before.Status);
+        Assert.Equal(HealthStatus.Healthy, (await health.CheckHealthAsync(Cancel)).Status);
     }
 
     [Fact]

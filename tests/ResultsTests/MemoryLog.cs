@@ -25,9 +25,13 @@ internal sealed class MemoryLog(int partitions) : IEventLog
         }
     }
 
-    public ValueTask<LogRange> RangeAsync(TopicPartition of, CancellationToken cancel)
+    /// <summary>Asking for a range waits for it.</summary>
+    public Task Reachable { get; set; } = Task.CompletedTask;
+
+    public async ValueTask<LogRange> RangeAsync(TopicPartition of, CancellationToken cancel)
     {
-        lock (_records) return new(new LogRange(0, _records[of.Partition].Count));
+        await Reachable.WaitAsync(cancel);
+        lock (_records) return new(0, _records[of.Partition].Count);
     }
 
     public ILogReader OpenReader(TopicPartition from, long offset) => new Reader(this, from.Partition, (int)offset);

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
@@ -27,7 +28,7 @@ internal sealed class Site : IAsyncDisposable
     /// <summary>Longest wait for what must come.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private readonly ConcurrentDictionary<string, long> _counts = [];
+    private readonly ConcurrentDictionary<string, StrongBox<long>> _counts = [];
     private readonly MeterListener _meters = new();
     private WebApplication? _app;
     private IMeterFactory? _meterFactory;
@@ -62,7 +63,17 @@ internal sealed class Site : IAsyncDisposable
     /// <param name="settings">Of the section <c>Results</c>: name and value.</param>
     public static async Task<Site> StartAsync(params (string Name, string Value)[] settings)
     {
+        var site = await StartAsync(Task.CompletedTask, settings);
+        await UntilAsync(() => site.Boards.AreFollowed);
+        return site;
+    }
+
+    /// <param name="logReachable">The log answers once this has ended.</param>
+    /// <param name="settings">Of the section <c>Results</c>: name and value.</param>
+    public static async Task<Site> StartAsync(Task logReachable, params (string Name, string Value)[] settings)
+    {
         var site = new Site();
+        site.Log.Reachable = logReachable;
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.AddInMemoryCollection(
             settings.Select(setting => KeyValuePair.Create($"Results:{setting.Name}", (string?)setting.Value)));
@@ -90,7 +101,6 @@ internal sealed class Site : IAsyncDisposable
         site.Listen();
         await site._app.StartAsync();
         site.Http.BaseAddress = new(site._app.Urls.First());
-        await UntilAsync(() => site.Boards.AreFollowed);
         return site;
     }
 
@@ -113,7 +123,8 @@ internal sealed class Site : IAsyncDisposable
     }
 
     /// <returns>The sum of what was measured under that name.</returns>
-    public long Count(string instrument) => _counts.GetValueOrDefault(instrument);
+    public long Count(string instrument) =>
+        _counts.TryGetValue(instrument, out var sum) ? Interlocked.Read(ref sum.Value) : 0;
 
     public static async Task UntilAsync(Func<bool> holds)
     {
@@ -144,8 +155,9 @@ internal sealed class Site : IAsyncDisposable
         {
             if (ReferenceEquals(instrument.Meter.Scope, _meterFactory)) listener.EnableMeasurementEvents(instrument);
         };
+        // Allocates nothing, so that a test may measure what the module allocates.
         _meters.SetMeasurementEventCallback<long>((instrument, value, _, _) =>
-            _counts.AddOrUpdate(instrument.Name, value, (_, sum) => sum + value));
+            Interlocked.Add(ref _counts.GetOrAdd(instrument.Name, static _ => new()).Value, value));
         _meters.Start();
     }
 

@@ -32,6 +32,7 @@ public static class ResultsModule
         });
         services.AddSingleton<Boards>();
         services.AddSingleton<StreamResults>();
+        services.AddHealthChecks().AddCheck<TalliesAreFollowed>("tallies");
         services.AddHostedService<FollowTallies>();
         services.AddHostedService<ShowFrames>();
     }

@@ -165,7 +165,8 @@ internal sealed class Board(int surveyId, TimeProvider clock)
 
     private static long[] VotesOf(PublicSurvey survey, IReadOnlyDictionary<int, long> votes) =>
     [
-        .. survey.Questions.SelectMany(question => question.Options).Select(option => votes.GetValueOrDefault(option.Id)),
+        .. survey.Questions.SelectMany(question => question.Options)
+            .Select(option => votes.GetValueOrDefault(option.Id)),
     ];
 
     private static PublicSurvey InOrder(PublicSurvey survey) => survey with
