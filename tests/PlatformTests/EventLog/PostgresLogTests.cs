@@ -67,7 +67,7 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
     {
         var log = Open(new() { QueueCountMax = 10, CommitCountMax = 5 });
         Task<long>[] waiting;
-        await using (await LockAsync(Single))
+        await using (await _database.LockAsync(Single, Cancel))
         {
             var blocked = log.AppendAsync(Single, Record("blocked"), Cancel).AsTask();
             await UntilBlockedAsync();
@@ -89,7 +89,7 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
     {
         var log = Open();
         using var cancel = new CancellationTokenSource();
-        await using (await LockAsync(Single))
+        await using (await _database.LockAsync(Single, Cancel))
         {
             var given = log.AppendAsync(Single, Record("given up"), cancel.Token);
             await cancel.CancelAsync();
@@ -105,7 +105,7 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
         var log = Open();
         await log.AppendAsync(Single, Record("before"), Cancel);
         Task<long> interrupted;
-        await using (await LockAsync(Single))
+        await using (await _database.LockAsync(Single, Cancel))
         {
             interrupted = log.AppendAsync(Single, Record("interrupted"), Cancel).AsTask();
             await ExecuteAsync($"SELECT pg_terminate_backend({await UntilBlockedAsync()}, 5000)");
@@ -121,7 +121,7 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
     {
         var log = Open();
         await log.AppendAsync(Single, Record("before"), Cancel);
-        await using (await LockAsync(Single))
+        await using (await _database.LockAsync(Single, Cancel))
         {
             var cutOff = log.AppendAsync(Single, Record("cut off"), Cancel).AsTask();
             await UntilBlockedAsync();
@@ -175,7 +175,7 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
     {
         var log = Open(new() { AppendTimeout = TimeSpan.FromMilliseconds(200) });
         await log.AppendAsync(Single, Record("before"), Cancel);
-        await using (await LockAsync(Single))
+        await using (await _database.LockAsync(Single, Cancel))
         {
             var failed = await Assert.ThrowsAsync<AppendFailedException>(
                 async () => await log.AppendAsync(Single, Record("late"), Cancel));
@@ -245,19 +245,6 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
     private static PostgresLog New(string connectionString, PostgresLogOptions options, Topic[]? topics = null) => new(
         Options.Create(new DatabaseOptions { ConnectionString = connectionString }), Options.Create(options),
         topics ?? Topics, TimeProvider.System, NullLogger<PostgresLog>.Instance);
-
-    /// <summary>Holds the row that an append to the partition needs, until disposed.</summary>
-    private async Task<IAsyncDisposable> LockAsync(TopicPartition partition)
-    {
-        var connection = await _database.Source.OpenConnectionAsync(Cancel);
-        await using var hold = new NpgsqlCommand(
-            "BEGIN; SELECT 1 FROM platform.log_partitions WHERE topic = @topic AND partition = @partition FOR UPDATE",
-            connection);
-        hold.Parameters.AddWithValue("topic", partition.Topic);
-        hold.Parameters.AddWithValue("partition", partition.Partition);
-        await hold.ExecuteNonQueryAsync(Cancel);
-        return connection;
-    }
 
     /// <returns>The process id of the session that waits for the row.</returns>
     private async Task<int> UntilBlockedAsync()
