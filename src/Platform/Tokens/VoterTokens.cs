@@ -96,7 +96,7 @@ public sealed class VoterTokens(KeyRing keys, IOptions<TokenOptions> options, Ti
     private byte[]? OpenSubject(string text, ReadOnlySpan<byte> tokenId)
     {
         Span<byte> bytes = stackalloc byte[IdBytes + TagBytes];
-        if (!TryDecode(text, bytes)) return null;
+        if (!Base64Id.TryDecode(text, bytes)) return null;
 
         var subject = new byte[IdBytes];
         foreach (var secret in keys.Secrets(SubjectPurpose))
@@ -119,10 +119,6 @@ public sealed class VoterTokens(KeyRing keys, IOptions<TokenOptions> options, Ti
     private static bool TryId(JsonWebToken token, string claim, out byte[] id)
     {
         id = new byte[IdBytes];
-        return token.TryGetPayloadValue<string>(claim, out var text) && TryDecode(text, id);
+        return token.TryGetPayloadValue<string>(claim, out var text) && Base64Id.TryDecode(text, id);
     }
-
-    private static bool TryDecode(string? text, Span<byte> bytes) =>
-        text is not null && text.Length == Base64Url.GetEncodedLength(bytes.Length)
-        && Base64Url.TryDecodeFromChars(text, bytes, out var count) && count == bytes.Length;
 }

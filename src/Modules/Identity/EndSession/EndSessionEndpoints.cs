@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -40,8 +39,7 @@ internal static class EndSessionEndpoints
     {
         context.Response.Headers.CacheControl = "no-store";
         var sessionId = new byte[16];
-        var isId = id.Length == 22 && Base64Url.TryDecodeFromChars(id, sessionId, out var count) && count == 16;
-        return isId && await end.EndAsync(context.Voter().VoterId, sessionId, cancel)
+        return Base64Id.TryDecode(id, sessionId) && await end.EndAsync(context.Voter().VoterId, sessionId, cancel)
             ? TypedResults.NoContent()
             : Problem.NotFound.Because("You have no such session.");
     }

@@ -96,8 +96,7 @@ internal static class ListSessionsEndpoint
         if (text is null) return (DateTimeOffset.MaxValue, new byte[16]);
 
         Span<byte> bytes = stackalloc byte[CursorBytes];
-        if (text.Length != Base64Url.GetEncodedLength(CursorBytes)
-            || !Base64Url.TryDecodeFromChars(text, bytes, out var count) || count != CursorBytes
+        if (!Base64Id.TryDecode(text, bytes)
             || BinaryPrimitives.ReadInt64BigEndian(bytes) is var ticks
                 && (ticks < 0 || ticks > DateTimeOffset.MaxValue.UtcTicks))
         {

@@ -32,13 +32,14 @@ internal sealed class Provider(
         if (idToken.Length > TokenSizeBytesMax) return null;
 
         var known = await keys.GetAsync(cancel);
-        var result = await _handler.ValidateTokenAsync(idToken, Rules(known));
-        if (result.Exception is SecurityTokenSignatureKeyNotFoundException)
+        var namesUnknownKey = false;
+        var result = await _handler.ValidateTokenAsync(idToken, Rules(known, () => namesUnknownKey = true));
+        if (namesUnknownKey)
         {
             // Perhaps the provider has begun to sign with a new key.
             var renewed = await keys.RenewAsync(known, cancel);
             if (ReferenceEquals(renewed, known)) return null;
-            result = await _handler.ValidateTokenAsync(idToken, Rules(renewed));
+            result = await _handler.ValidateTokenAsync(idToken, Rules(renewed, () => { }));
         }
 
         return result is { IsValid: true, SecurityToken: JsonWebToken token } && IsForUs(token, nonce)
@@ -61,7 +62,7 @@ internal sealed class Provider(
             && token.Subject is { Length: > 0 and <= 255 };
     }
 
-    private TokenValidationParameters Rules(FrozenDictionary<string, SecurityKey> known) => new()
+    private TokenValidationParameters Rules(FrozenDictionary<string, SecurityKey> known, Action unknownKey) => new()
     {
         ValidAlgorithms = ["RS256"],
         ValidIssuers = issuers,
@@ -70,7 +71,12 @@ internal sealed class Provider(
         RequireExpirationTime = true,
         TryAllIssuerSigningKeys = false,
         IssuerSigningKeyResolver = (_, _, keyId, _) =>
-            keyId is not null && known.TryGetValue(keyId, out var key) ? [key] : [],
+        {
+            if (string.IsNullOrEmpty(keyId)) return [];
+            if (known.TryGetValue(keyId, out var key)) return [key];
+            unknownKey();
+            return [];
+        },
         LifetimeValidator = (notBefore, expires, _, _) =>
         {
             var now = clock.GetUtcNow().UtcDateTime;

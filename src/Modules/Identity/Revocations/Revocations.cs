@@ -57,8 +57,7 @@ internal sealed class Revocations(IEventLog log, RevokedTokens revoked, TimeProv
                 && root.TryGetProperty("type", out var type) && type.ValueEquals(Type)
                 && root.TryGetProperty("time", out var time) && time.TryGetDateTimeOffset(out at)
                 && root.TryGetProperty("data", out var data) && data.TryGetProperty("session", out var session)
-                && session.GetString() is { Length: 22 } text
-                && Base64Url.TryDecodeFromChars(text, sessionId, out var count) && count == 16;
+                && Base64Id.TryDecode(session.GetString(), sessionId);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

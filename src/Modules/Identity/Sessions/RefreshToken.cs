@@ -31,8 +31,7 @@ internal static class RefreshToken
     {
         (sessionId, generation) = ([], 0);
         Span<byte> bytes = stackalloc byte[SizeBytes];
-        if (token.Length != Base64Url.GetEncodedLength(SizeBytes)) return false;
-        if (!Base64Url.TryDecodeFromChars(token, bytes, out var count) || count != SizeBytes) return false;
+        if (!Base64Id.TryDecode(token, bytes)) return false;
 
         Span<byte> expected = stackalloc byte[HMACSHA256.HashSizeInBytes];
         foreach (var secret in keys.Secrets(KeyPurpose))
