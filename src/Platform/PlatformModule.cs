@@ -19,10 +19,10 @@ public static class PlatformModule
         services.AddSettings<DatabaseOptions>("Database");
         services.AddSettings<ShardOptions>("Shards");
         services.AddSettings<LogOptions>("Log")
-            .Validate(log => log.Provider is "" or "postgres", "Provider: set it to postgres")
+            .Validate(log => log.Provider is "" or "postgres", "Set Log__Provider to postgres")
             .Validate(
                 log => roles is Role.All || log.Provider.Length > 0,
-                "Provider: set it to postgres: only role all runs on the embedded default");
+                "Set Log__Provider to postgres: only role all runs on the embedded default");
         services.AddSingleton<ShardMap>();
         services.AddKeys();
         services.AddTokens();

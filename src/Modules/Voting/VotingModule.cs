@@ -22,7 +22,7 @@ public static class VotingModule
         var services = host.Services;
         services.AddSettings<VotingOptions>("Voting").Validate(
             options => roles is Role.All || !roles.HasFlag(Role.Api) || options.Reservations.Length > 0,
-            "Reservations: set it to in-process: only role all runs on the embedded default");
+            "Set Voting__Reservations to in-process: only role all runs on the embedded default");
         services.AddSettings<CountVotesOptions>("Voting:CountVotes");
         var votePartitions = host.Configuration.GetValue("Log:VotePartitions", new LogOptions().VotePartitions);
         foreach (var topic in VotingTopics.All(votePartitions)) services.AddSingleton(topic);

@@ -51,7 +51,8 @@ public static class Settings
         // "DataAnnotation validation failed for 'X' members: 'A' with the error: 'E'." says the class, not the key.
         var said = failure.Split("with the error: ", 2);
         var text = said.Length == 2 ? said[1].Trim().Trim('.').Trim('\'') : failure;
-        return $"{path.Replace(":", "__")}: {text}".TrimEnd('.') + ".";
+        // A message that names the key needs no section before it.
+        return (text.Contains("__", StringComparison.Ordinal) ? text : $"{path.Replace(":", "__")}: {text}").TrimEnd('.') + ".";
     }
 
     private static void RefuseUnknownKeys(IConfiguration configuration, SettingsSection[] sections)

@@ -19,6 +19,7 @@ public static class PlatformHttp
     {
         var services = builder.Services;
         services.AddSettings<HttpOptions>("Http");
+        services.AddSettings<LimitOptions>("Limits");
         services.AddSingleton<OpenListeners>();
         services.AddSingleton<ICorsPolicyProvider, CorsPolicies>();
         services.AddCors();
@@ -54,10 +55,12 @@ public static class PlatformHttp
     public static void UsePlatformHttp(this WebApplication app)
     {
         app.UseMiddleware<RequestFailures>();
+        app.UseMiddleware<AddressLimit>();
         app.UseRouting();
         app.UseCors();
         app.UseAuthentication();
         app.UseAuthorization();
+        app.UseMiddleware<VoterLimit>();
     }
 
     /// <summary>Health and metrics, on the management listener.</summary>
