@@ -35,6 +35,7 @@ internal static class Composition
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         builder.AddPlatform(roles);
         builder.Services.AddMediator(options => options.ServiceLifetime = ServiceLifetime.Singleton);
+        builder.Services.AddApiDescriptions();
         builder.AddIdentity(roles);
         builder.AddVoting(roles);
         builder.AddResults(roles);
@@ -51,6 +52,7 @@ internal static class Composition
     {
         app.UsePlatformHttp();
         app.MapManagement();
+        app.MapApiDescriptions();
         app.MapIdentity(roles);
         app.MapVoting(roles);
         app.MapResults(roles);

@@ -32,6 +32,8 @@ public static class PlatformHttp
             kestrel.Limits.MaxRequestBodySize = JsonBody.SizeBytesMax;
             kestrel.Limits.MaxConcurrentConnections = http.Value.ConnectionCountMax;
             kestrel.Limits.RequestHeadersTimeout = http.Value.RequestHeadTimeout;
+            // What a slow reader of live results has not taken yet must not pile up here: it skips to the newest state.
+            kestrel.Limits.MaxResponseBufferSize = 8 * 1024;
             // A slow upload holds a connection and nothing else, and not for long: 64 KiB at 240 B/s is our limit.
             kestrel.Limits.MinRequestBodyDataRate = new(240, TimeSpan.FromSeconds(5));
             if ((roles & (Role.Api | Role.Sse | Role.Audit)) is not Role.None) Listen(Listener.Public, http.Value.PublicPort);

@@ -16,7 +16,10 @@ internal static class CastVoteEndpoint
         .OnListener(Listener.Public)
         .RequireAuthorization(Access.Voter)
         .WithName("CastVote")
-        .WithSummary("Cast a whole ballot. Sending the same again is harmless.");
+        .WithSummary("Cast a whole ballot. Sending the same again is harmless.")
+        .Accepts<CastVoteRequest>("application/json")
+        .Produces<CastVoteResponse>(202)
+        .Produces<CastVoteResponse>();
 
     private static async Task<Results<JsonHttpResult<CastVoteResponse>, ProblemHttpResult>> CastAsync(
         string surveyId, HttpContext context, CastVote castVote)
