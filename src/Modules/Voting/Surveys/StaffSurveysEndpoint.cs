@@ -10,7 +10,9 @@ internal static class StaffSurveysEndpoint
 {
     public static void MapInternalSurveys(this IEndpointRouteBuilder endpoints)
     {
-        var surveys = endpoints.MapGroup("/v1/internal/surveys").OnListener(Listener.Internal).AddEndpointFilter(NoStore);
+        var surveys = endpoints.MapGroup("/v1/internal/surveys")
+            .OnListener(Listener.Internal)
+            .AddEndpointFilter(NoStore);
         var any = surveys.MapGroup("").RequireAuthorization(Access.Staff());
         var manager = surveys.MapGroup("").RequireAuthorization(Access.Staff(StaffRole.Manager));
         any.MapGet("", ListAsync).WithName("ListSurveys").WithSummary("All surveys, newest first.")
@@ -37,7 +39,8 @@ internal static class StaffSurveysEndpoint
         return next(call);
     }
 
-    private static async Task<IResult> ListAsync(HttpContext context, VotingDatabase database, CancellationToken cancel) =>
+    private static async Task<IResult> ListAsync(
+        HttpContext context, VotingDatabase database, CancellationToken cancel) =>
         TypedResults.Json(
             await ListSurveys.ReadAsync(database, SurveyPageQuery.Of(context.Request.Query), cancel),
             SurveyJson.Default.SurveyPage);
@@ -47,7 +50,8 @@ internal static class StaffSurveysEndpoint
             ? TypedResults.Json(SurveyView.Of(survey), SurveyJson.Default.SurveyView)
             : SurveyAnswer.NoSuchSurvey;
 
-    private static async Task<IResult> CreateAsync(HttpContext context, WriteSurvey surveys, CancellationToken cancel) =>
+    private static async Task<IResult> CreateAsync(
+        HttpContext context, WriteSurvey surveys, CancellationToken cancel) =>
         SurveyAnswer.Of(await surveys.CreateAsync(await BodyAsync(context, mayNameIds: false), cancel));
 
     private static Task<IResult> UpdateAsync(

@@ -14,11 +14,15 @@ internal sealed record Eligibility(bool Verified, IReadOnlyList<string> Countrie
 /// <param name="Eligibility">Who may vote.</param>
 /// <param name="OpensAt">When it is published by itself, or null.</param>
 /// <param name="ClosesAt">When it is finished by itself, or null.</param>
-/// <param name="Secret">32 bytes: what voter keys, vote ids and salts of this survey are made with. Never logged.</param>
+/// <param name="Secret">
+/// 32 bytes: what voter keys, vote ids and salts of this survey are made with. Empty once it has been destroyed. Never
+/// logged.
+/// </param>
 internal sealed record Survey(
     PublicSurvey Description, Eligibility Eligibility, DateTimeOffset? OpensAt, DateTimeOffset? ClosesAt, byte[] Secret)
 {
-    private readonly Dictionary<int, PublicQuestion> _questions = Description.Questions.ToDictionary(question => question.Id);
+    private readonly Dictionary<int, PublicQuestion> _questions =
+        Description.Questions.ToDictionary(question => question.Id);
 
     public int Id => Description.Id;
 

@@ -140,7 +140,9 @@ internal static class SurveyWords
     };
 }
 
-/// <summary>RFC 3339. Read with any offset, cut to milliseconds; written in UTC with a <c>Z</c> and milliseconds.</summary>
+/// <summary>
+/// RFC 3339. Read with any offset, cut to milliseconds; written in UTC with a <c>Z</c> and milliseconds.
+/// </summary>
 internal sealed class WireTime : JsonConverter<DateTimeOffset>
 {
     private static readonly string[] Forms = ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
@@ -150,7 +152,8 @@ internal sealed class WireTime : JsonConverter<DateTimeOffset>
         if (reader.TokenType is not JsonTokenType.String || reader.GetString() is not { Length: <= 40 } text
             // The forms' K also takes a time without an offset, which means another instant on every machine.
             || !(text.EndsWith('Z') || (text.Length > 6 && text[^6] is '+' or '-' && text[^3] == ':'))
-            || !DateTimeOffset.TryParseExact(text, Forms, CultureInfo.InvariantCulture, DateTimeStyles.None, out var time))
+            || !DateTimeOffset.TryParseExact(
+                text, Forms, CultureInfo.InvariantCulture, DateTimeStyles.None, out var time))
         {
             throw new JsonException();
         }
@@ -159,7 +162,8 @@ internal sealed class WireTime : JsonConverter<DateTimeOffset>
     }
 
     public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
-        writer.WriteStringValue(value.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+        writer.WriteStringValue(
+            value.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
 }
 
 [JsonSourceGenerationOptions(

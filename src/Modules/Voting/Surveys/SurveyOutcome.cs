@@ -6,7 +6,9 @@ using Voting.Contracts;
 
 namespace Voting;
 
-/// <summary>Every way in which an order of staff about a survey can end. Whoever adds a case answers for it below.</summary>
+/// <summary>
+/// Every way in which an order of staff about a survey can end. Whoever adds a case answers for it below.
+/// </summary>
 internal abstract record SurveyOutcome
 {
     private SurveyOutcome() { }
@@ -37,7 +39,8 @@ internal static class SurveyAnswer
         SurveyOutcome.Deleted => TypedResults.NoContent(),
         SurveyOutcome.Moved done => TypedResults.Json(done.Dates, SurveyJson.Default.SurveyDates),
         SurveyOutcome.NoSuchSurvey => NoSuchSurvey,
-        SurveyOutcome.NotDraft survey => SurveyNotDraft.Because($"It is {SurveyWords.Of(survey.Status)}: it stays as it is."),
+        SurveyOutcome.NotDraft survey =>
+            SurveyNotDraft.Because($"It is {SurveyWords.Of(survey.Status)}: it stays as it is."),
         SurveyOutcome.NotOpen => SurveyNotOpen.Because("It is a draft: publish it, or delete it."),
         SurveyOutcome.Invalid survey => InvalidSurvey.Because("See errors.", survey.Errors),
         _ => throw new UnreachableException($"No answer for {outcome}."),

@@ -18,7 +18,8 @@ internal sealed record SurveyRow(
     /// <param name="questions">Its questions by order, their options by order.</param>
     /// <param name="secret">The unwrapped secret; empty where it is not needed or is no more.</param>
     public Survey With(IReadOnlyList<PublicQuestion> questions, byte[] secret) => new(
-        new(Id, Title, Status, StartDate, FinishDate, ResultsVisibility, LiveBatchMin, questions, Final(questions), Revision),
+        new(Id, Title, Status, StartDate, FinishDate, ResultsVisibility, LiveBatchMin, questions, Final(questions),
+            Revision),
         Eligibility, OpensAt, ClosesAt, secret);
 
     private FinalResult? Final(IReadOnlyList<PublicQuestion> questions)
@@ -59,7 +60,7 @@ internal static class SurveyRows
     }
 
     /// <returns>The surveys' questions by survey, each list by order.</returns>
-    /// <remarks>Two statements: unless the surveys are published, call it in a transaction that sees one state.</remarks>
+    /// <remarks>Two statements: for a draft, call it in a transaction that sees one state.</remarks>
     public static async Task<Dictionary<int, PublicQuestion[]>> QuestionsAsync(
         NpgsqlConnection connection, NpgsqlTransaction? transaction, int[] surveys, CancellationToken cancel)
     {
@@ -120,7 +121,8 @@ internal static class SurveyRows
 
     private static DateTimeOffset? Time(NpgsqlDataReader row, int column) => Value<DateTimeOffset>(row, column);
 
-    private static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
+    private static string? Text(NpgsqlDataReader row, int column) =>
+        row.IsDBNull(column) ? null : row.GetString(column);
 
     private static T? Value<T>(NpgsqlDataReader row, int column)
         where T : struct => row.IsDBNull(column) ? null : row.GetFieldValue<T>(column);

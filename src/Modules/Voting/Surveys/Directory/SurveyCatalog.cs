@@ -2,7 +2,9 @@ using Voting.Contracts;
 
 namespace Voting;
 
-/// <summary>All published surveys as one successful reading left them. Immutable, so that one look at it is of one moment.</summary>
+/// <summary>
+/// All published surveys as one successful reading left them. Immutable, so that one look at it is of one moment.
+/// </summary>
 internal sealed class SurveyCatalog
 {
     public static readonly SurveyCatalog Empty = new([], [], 0, 0, 0);

@@ -8,7 +8,8 @@ using Voting.Contracts;
 namespace Voting;
 
 /// <summary>
-/// Every survey that has been published, in memory, as the control database had it a moment ago. Safe for use by many threads.
+/// Every survey that has been published, in memory, as the control database had it a moment ago. Safe for use by many
+/// threads.
 /// </summary>
 /// <remarks>
 /// A reading asks for the revisions that it has not seen. Revisions become visible in their order, so what a successful
@@ -37,7 +38,9 @@ internal sealed partial class SurveyDirectory(
     /// <summary>Every survey that was ever published, in no order.</summary>
     public IReadOnlyCollection<Survey> All => _catalog?.All ?? [];
 
-    /// <returns>The survey, or null when none of that id has been published. The same instance until it changes.</returns>
+    /// <returns>
+    /// The survey, or null when none of that id has been published. The same instance until it changes.
+    /// </returns>
     public Survey? Find(int id) => _catalog?.Find(id)?.Survey;
 
     /// <returns>What the public is answered, or null when none of that id has been published.</returns>
@@ -143,7 +146,9 @@ internal sealed partial class SurveyDirectory(
         Publish(known.With(changed, seen, revision, startedAt));
     }
 
-    /// <returns>What is in memory of the row's survey: the one that was published at the same moment, or null.</returns>
+    /// <returns>
+    /// What is in memory of the row's survey: the one that was published at the same moment, or null.
+    /// </returns>
     private static Survey? Known(SurveyCatalog catalog, SurveyRow row) =>
         catalog.Find(row.Id)?.Survey is { } survey && survey.Description.StartDate == row.StartDate ? survey : null;
 
@@ -187,7 +192,9 @@ internal sealed partial class SurveyDirectory(
         return (revision, changed);
     }
 
-    /// <returns>False for what we got wrong ourselves: SQL that PostgreSQL does not understand or does not allow.</returns>
+    /// <returns>
+    /// False for what we got wrong ourselves: SQL that PostgreSQL does not understand or does not allow.
+    /// </returns>
     private static bool IsOfTheWorld(Exception failure) =>
         failure is NpgsqlException or IOException or TimeoutException
         && failure is not PostgresException { SqlState: ['4', '2', ..] or ['2', '2', ..] };
@@ -200,6 +207,6 @@ internal sealed partial class SurveyDirectory(
     [LoggerMessage(LogLevel.Warning, "The surveys were not read within {Timeout}; leases run on from the last reading")]
     private static partial void TimedOut(ILogger logger, TimeSpan timeout);
 
-    [LoggerMessage(LogLevel.Error, "The control database went back from revision {Known} to {Revision}; all is read again")]
+    [LoggerMessage(LogLevel.Error, "The control database went back from {Known} to {Revision}; all is read again")]
     private static partial void WentBack(ILogger logger, long known, long revision);
 }

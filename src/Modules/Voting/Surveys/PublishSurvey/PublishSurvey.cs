@@ -3,7 +3,9 @@ using Voting.Contracts;
 
 namespace Voting;
 
-/// <summary>Publishes and finishes surveys, by the database's clock. Repeats, also concurrent ones, say the same again.</summary>
+/// <summary>
+/// Publishes and finishes surveys, by the database's clock. Repeats, also concurrent ones, say the same again.
+/// </summary>
 internal sealed class PublishSurvey(VotingDatabase database)
 {
     /// <summary>Opens a draft for ballots; from then on it stays as it is.</summary>
@@ -18,11 +20,13 @@ internal sealed class PublishSurvey(VotingDatabase database)
             // A repeat after the finish is a repeat all the same: the survey was published.
             not SurveyStatus.Draft => survey.Dates(),
             _ when survey.ClosesAt <= survey.Now => new SurveyOutcome.Invalid(
-                new Dictionary<string, string[]> { ["closesAt"] = ["This has passed: the survey would close at once."] }),
+                new Dictionary<string, string[]> { ["closesAt"] = ["This has passed: it would close at once."] }),
             _ => null,
         }, cancel);
 
-    /// <summary>Ends the taking of ballots. What was accepted is still counted; the closing loop does the rest.</summary>
+    /// <summary>
+    /// Ends the taking of ballots. What was accepted is still counted; the closing loop does the rest.
+    /// </summary>
     /// <param name="id">Of the survey.</param>
     /// <param name="onlyIfDue">Finish only if it is due by its own <c>closesAt</c> at this moment.</param>
     /// <param name="cancel">Ends the wait, not a commit under way.</param>
@@ -50,7 +54,8 @@ internal sealed class PublishSurvey(VotingDatabase database)
         }
 
         // The clock is read once the row is ours: while we waited for it, time went on.
-        if (await ReadAsync(transaction, id, dueColumn, cancel) is not { } survey) return new SurveyOutcome.NoSuchSurvey();
+        if (await ReadAsync(transaction, id, dueColumn, cancel) is not { } survey)
+            return new SurveyOutcome.NoSuchSurvey();
         if (settled(survey) is { } outcome) return outcome;
         if (onlyIfDue && !(survey.DueAt <= survey.Now)) return survey.Dates();
 
@@ -77,7 +82,8 @@ internal sealed class PublishSurvey(VotingDatabase database)
         query.Parameters.Add(new() { Value = id });
         await using var rows = await query.ExecuteReaderAsync(cancel);
         return await rows.ReadAsync(cancel)
-            ? new(id, rows.GetString(0), SurveyWords.Status(rows.GetString(1)), Time(2), Time(3), Time(4), Time(5), Time(6)!.Value)
+            ? new(id, rows.GetString(0), SurveyWords.Status(rows.GetString(1)),
+                Time(2), Time(3), Time(4), Time(5), Time(6)!.Value)
             : null;
 
         DateTimeOffset? Time(int column) => rows.IsDBNull(column) ? null : rows.GetFieldValue<DateTimeOffset>(column);

@@ -7,7 +7,7 @@ namespace Voting;
 /// <summary>
 /// Publishes and finishes surveys when their own <c>opensAt</c> and <c>closesAt</c> have come, by the database's clock.
 /// </summary>
-/// <remarks>One process at a time does it; if two ever did, the surveys' row locks would still keep each step single.</remarks>
+/// <remarks>One process at a time does it; if two did, the surveys' row locks would keep each step single.</remarks>
 internal sealed partial class RunSchedule(
     VotingDatabase database, PublishSurvey surveys, TimeProvider clock, ILogger<RunSchedule> logger) : BackgroundService
 {
@@ -47,7 +47,8 @@ internal sealed partial class RunSchedule(
         }
     }
 
-    private static async Task<List<(int Id, bool Opens)>> DueAsync(NpgsqlTransaction transaction, CancellationToken cancel)
+    private static async Task<List<(int Id, bool Opens)>> DueAsync(
+        NpgsqlTransaction transaction, CancellationToken cancel)
     {
         // A draft whose closing has passed too stays a draft: its manager has to say what is meant.
         await using var query = new NpgsqlCommand("""

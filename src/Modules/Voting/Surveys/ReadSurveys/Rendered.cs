@@ -11,7 +11,8 @@ namespace Voting;
 internal sealed class Rendered
 {
     /// <summary>
-    /// How long a cache may serve it unasked. Short enough that a finish shows within two seconds and then some; long enough
+    /// How long a cache may serve it unasked. Short enough that a finish shows within two seconds and then some; long
+    /// enough
     /// that each cache asks us once a second, however many people ask it.
     /// </summary>
     private const string CacheControl = "public, max-age=1, stale-while-revalidate=5";

@@ -6,7 +6,7 @@ using Platform;
 namespace Voting;
 
 /// <summary>Where a page of surveys ended. Opaque to clients.</summary>
-/// <param name="At">Milliseconds since 1970 of the last survey's <c>startDate</c>; 0 in lists that go by id alone.</param>
+/// <param name="At">The last survey's <c>startDate</c>, in ms since 1970; 0 in lists that go by id alone.</param>
 /// <param name="Id">The last survey's id.</param>
 internal readonly record struct SurveyCursor(long At, int Id) : IComparable<SurveyCursor>
 {
@@ -48,7 +48,7 @@ internal readonly record struct SurveyPageQuery(SurveyCursor? After, int Limit)
     private const int LimitDefault = 20;
     private const int LimitMax = 100;
 
-    /// <exception cref="MalformedRequestException">A parameter is not what the contract says, or there twice.</exception>
+    /// <exception cref="MalformedRequestException">A parameter is not what is asked for, or there twice.</exception>
     public static SurveyPageQuery Of(IQueryCollection query)
     {
         var (limit, after) = (LimitDefault, (SurveyCursor?)null);
@@ -69,5 +69,6 @@ internal readonly record struct SurveyPageQuery(SurveyCursor? After, int Limit)
     }
 
     private static MalformedRequestException Malformed(string parameter, string message) => new(
-        Problem.MalformedRequest, "The query is malformed.", new Dictionary<string, string[]> { [parameter] = [message] });
+        Problem.MalformedRequest, "The query is malformed.",
+        new Dictionary<string, string[]> { [parameter] = [message] });
 }

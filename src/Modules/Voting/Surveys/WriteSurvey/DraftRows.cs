@@ -14,7 +14,8 @@ internal static class DraftRows
     {
         var options = new Dictionary<int, HashSet<int>>();
         await using (var query = new NpgsqlCommand("""
-            SELECT q.id, o.id FROM voting.questions q JOIN voting.options o ON o.question_id = q.id WHERE q.survey_id = $1
+            SELECT q.id, o.id FROM voting.questions q JOIN voting.options o ON o.question_id = q.id
+            WHERE q.survey_id = $1
             """, transaction.Connection, transaction))
         {
             query.Parameters.Add(new() { Value = survey });
@@ -30,8 +31,12 @@ internal static class DraftRows
         for (var i = 0; i < questions.Count; i++)
         {
             var (path, question, known) = ($"questions[{i}]", questions[i], (HashSet<int>?)null);
-            if (question.Id is not null && (!JsonBody.TryParseId(question.Id, out var id) || !options.Remove(id, out known)))
+            if (question.Id is not null
+                && !(JsonBody.TryParseId(question.Id, out var id) && options.Remove(id, out known)))
+            {
                 faults.Add($"{path}.id", "The survey has no such question, or it is named twice.");
+            }
+
             for (var k = 0; k < question.Options.Count; k++)
             {
                 if (question.Options[k].Id is { } text
@@ -50,7 +55,8 @@ internal static class DraftRows
     {
         var written = await WithIdsAsync(transaction, questions, cancel);
         var options = written
-            .SelectMany(question => question.Options.Select(option => (Question: Id(question.Id), Option: option))).ToArray();
+            .SelectMany(question => question.Options.Select(option => (Question: Id(question.Id), Option: option)))
+            .ToArray();
         await using var batch = new NpgsqlBatch(transaction.Connection, transaction)
         {
             BatchCommands =
@@ -69,8 +75,10 @@ internal static class DraftRows
                     WHERE q.survey_id = excluded.survey_id
                     """,
                     survey, written.Select(question => Id(question.Id)).ToArray(),
-                    written.Select(question => question.Title).ToArray(), written.Select(question => question.Min).ToArray(),
-                    written.Select(question => question.Max).ToArray(), written.Select(question => question.Order).ToArray(),
+                    written.Select(question => question.Title).ToArray(),
+                    written.Select(question => question.Min).ToArray(),
+                    written.Select(question => question.Max).ToArray(),
+                    written.Select(question => question.Order).ToArray(),
                     written.Select(question => question.AllowText).ToArray()),
                 Command("""
                     INSERT INTO voting.options AS o (question_id, id, text, image, sort_order)
@@ -90,7 +98,9 @@ internal static class DraftRows
         return written;
     }
 
-    /// <returns>Ids that were never given out before and never will be again, whatever becomes of the transaction.</returns>
+    /// <returns>
+    /// Ids that were never given out before and never will be again, whatever becomes of the transaction.
+    /// </returns>
     /// <param name="transaction">Where to ask.</param>
     /// <param name="table">One of ours.</param>
     /// <param name="count">How many.</param>

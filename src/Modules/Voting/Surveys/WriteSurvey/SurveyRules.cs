@@ -1,7 +1,8 @@
 namespace Voting;
 
 /// <summary>
-/// What a survey may be. Two kinds of faults: what is not in the form that the contract asks for (400), and what breaks the
+/// What a survey may be. Two kinds of faults: what is not in the form that the contract asks for (400), and what breaks
+/// the
 /// rules of surveys (422). Messages are by member path.
 /// </summary>
 internal static class SurveyRules
@@ -64,12 +65,14 @@ internal static class SurveyRules
 
         void CheckLength(string path, string? text, int lengthMax)
         {
-            if (text is not null && Length(text) > lengthMax) faults.Add(path, $"At most {lengthMax} characters are taken.");
+            if (text is not null && Length(text) > lengthMax)
+                faults.Add(path, $"At most {lengthMax} characters are taken.");
         }
 
         void CheckId(string path, string? id)
         {
-            if (id is not null && !mayNameIds) faults.Add($"{path}.id", "There is no such member: what is new has no id yet.");
+            if (id is not null && !mayNameIds)
+                faults.Add($"{path}.id", "There is no such member: what is new has no id yet.");
         }
     }
 
@@ -78,7 +81,8 @@ internal static class SurveyRules
     {
         var faults = new Faults();
         CheckText(faults, "title", body.Title);
-        if (body.LiveBatchMin is < 1 or > LiveBatchMinMax) faults.Add("liveBatchMin", $"This is 1 to {LiveBatchMinMax}.");
+        if (body.LiveBatchMin is < 1 or > LiveBatchMinMax)
+            faults.Add("liveBatchMin", $"This is 1 to {LiveBatchMinMax}.");
         CheckTimes(faults, body);
         if (body.Eligibility is { } eligibility) CheckEligibility(faults, eligibility);
         if (body.Questions.Count == 0) faults.Add("questions", "A survey has at least one question.");
@@ -139,7 +143,8 @@ internal static class SurveyRules
         if (eligibility.Group is { } group) CheckText(faults, "eligibility.group", group);
     }
 
-    private static void CheckOrders<T>(Faults faults, IReadOnlyList<T> items, Func<T, int> order, Func<int, string> path)
+    private static void CheckOrders<T>(
+        Faults faults, IReadOnlyList<T> items, Func<T, int> order, Func<int, string> path)
     {
         var seen = new HashSet<int>();
         for (var i = 0; i < items.Count; i++)
@@ -159,7 +164,8 @@ internal static class SurveyRules
     private static bool IsHttps(string image) =>
         Uri.TryCreate(image, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttps
         && image.StartsWith("https://", StringComparison.OrdinalIgnoreCase)
-        && uri.Host.Length > 0 && uri.UserInfo.Length == 0 && uri.IsWellFormedOriginalString() && !image.Any(char.IsControl);
+        && uri.Host.Length > 0 && uri.UserInfo.Length == 0 && uri.IsWellFormedOriginalString()
+        && !image.Any(char.IsControl);
 
     /// <returns>Characters as people and PostgreSQL count them: one for each code point.</returns>
     private static int Length(string text)

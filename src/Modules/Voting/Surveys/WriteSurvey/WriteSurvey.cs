@@ -5,7 +5,9 @@ using Voting.Contracts;
 
 namespace Voting;
 
-/// <summary>Creates, changes and deletes drafts. Whoever changes a survey holds its row: orders about one follow each other.</summary>
+/// <summary>
+/// Creates, changes and deletes drafts. Whoever changes a survey holds its row: orders about one follow each other.
+/// </summary>
 internal sealed class WriteSurvey(VotingDatabase database, MasterKey masterKey, RandomNumberGenerator random)
 {
     private const int SecretBytes = 32;
@@ -38,7 +40,9 @@ internal sealed class WriteSurvey(VotingDatabase database, MasterKey masterKey, 
         return new SurveyOutcome.Created(View(id, body, written));
     }
 
-    /// <summary>Makes a draft what the body says: items with an id change, those without are new, those left out go.</summary>
+    /// <summary>
+    /// Makes a draft what the body says: items with an id change, those without are new, those left out go.
+    /// </summary>
     /// <param name="id">Of the survey.</param>
     /// <param name="body">Well-formed (<see cref="SurveyRules.Malformations"/>).</param>
     /// <param name="cancel">Ends the wait, not a commit under way.</param>
