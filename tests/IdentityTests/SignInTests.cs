@@ -22,6 +22,9 @@ public sealed class SignInTests(Postgres postgres, SharedSite shared) : IClassFi
         Assert.True(await site.OpensAsync(tokens.AccessToken));
         var access = new JsonWebToken(tokens.AccessToken);
         Assert.Equal(("RS256", "at+jwt"), (access.Alg, access.Typ));
+        Assert.Contains(
+            "\"typ\":\"at+jwt\"", Encoding.UTF8.GetString(Base64Url.DecodeFromChars(access.EncodedHeader)),
+            StringComparison.Ordinal);
         Assert.Equal(tokens.VoterId, access.Subject);
         Assert.Equal(TimeSpan.FromMinutes(15), access.ValidTo - access.IssuedAt);
         Assert.False(access.GetPayloadValue<bool>("verified"));

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Platform;
@@ -14,8 +15,9 @@ public static class Jws
     /// <param name="payload">UTF-8 JSON; signed as it is.</param>
     public static string Sign(SigningKey key, string type, ReadOnlySpan<byte> payload)
     {
-        var header = Encoding.UTF8.GetBytes(
-            $$"""{"alg":"{{key.JwsAlgorithm}}","typ":"{{JsonEncodedText.Encode(type)}}","kid":"{{key.KeyId}}"}""");
+        // By the default encoder the + of every such type would be spelt as an escape.
+        var typ = JsonEncodedText.Encode(type, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+        var header = Encoding.UTF8.GetBytes($$"""{"alg":"{{key.JwsAlgorithm}}","typ":"{{typ}}","kid":"{{key.KeyId}}"}""");
         var headerLength = Base64Url.GetEncodedLength(header.Length);
         var length = headerLength + 1 + Base64Url.GetEncodedLength(payload.Length);
         var buffer = ArrayPool<byte>.Shared.Rent(length);
