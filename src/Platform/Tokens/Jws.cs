@@ -17,7 +17,8 @@ public static class Jws
     {
         // By the default encoder the + of every such type would be spelt as an escape.
         var typ = JsonEncodedText.Encode(type, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
-        var header = Encoding.UTF8.GetBytes($$"""{"alg":"{{key.JwsAlgorithm}}","typ":"{{typ}}","kid":"{{key.KeyId}}"}""");
+        var alg = key.JwsAlgorithm;
+        var header = Encoding.UTF8.GetBytes($$"""{"alg":"{{alg}}","typ":"{{typ}}","kid":"{{key.KeyId}}"}""");
         var headerLength = Base64Url.GetEncodedLength(header.Length);
         var length = headerLength + 1 + Base64Url.GetEncodedLength(payload.Length);
         var buffer = ArrayPool<byte>.Shared.Rent(length);
