@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
+using Npgsql;
 using Platform;
 
 namespace Host;
@@ -7,6 +8,7 @@ namespace Host;
 /// <summary>The verbs of <c>voting-host</c>. Whatever is wrong with how it was called is one line and exit code 2.</summary>
 internal static partial class CommandLine
 {
+    private const int Failed = 1;
     private const int Misused = 2;
 
     public static async Task<int> RunAsync(string[] args)
@@ -22,6 +24,12 @@ internal static partial class CommandLine
         {
             await Console.Error.WriteLineAsync($"voting-host: {e.Message}");
             return Misused;
+        }
+        catch (Exception e) when (e is NpgsqlException or MigrationException or IOException)
+        {
+            // The world's failures that an operator can read: no database, a port that is taken.
+            await Console.Error.WriteLineAsync($"voting-host: {e.Message.ReplaceLineEndings(" ")}");
+            return Failed;
         }
     }
 
@@ -58,8 +66,26 @@ internal static partial class CommandLine
         token.Options.Add(staffRole);
         token.SetAction((parsed, cancel) =>
             StaffTokens.RunAsync(parsed.GetValue(staffRole)!, Settings(parsed, file), cancel));
-        root.Subcommands.Add(new Command("admin", "What operators do by hand.") { token });
+        root.Subcommands.Add(new Command("admin", "What operators do by hand.") { token, Poison(file) });
         return root;
+    }
+
+    private static Command Poison(Option<FileInfo?> file)
+    {
+        var list = new Command("list", "Lists records of votes that could not be decoded.") { TreatUnmatchedTokensAsErrors = false };
+        list.SetAction((parsed, cancel) => PoisonRecords.ListAsync(Settings(parsed, file), cancel));
+
+        var partition = new Option<int>("--partition") { Description = "Of votes.", Required = true };
+        var offset = new Option<long>("--offset") { Description = "In the partition.", Required = true };
+        var dismiss = new Command("dismiss", "Settles that such a record is no vote: results no longer wait for it.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        dismiss.Options.Add(partition);
+        dismiss.Options.Add(offset);
+        dismiss.SetAction((parsed, cancel) => PoisonRecords.DismissAsync(
+            parsed.GetValue(partition), parsed.GetValue(offset), Settings(parsed, file), cancel));
+        return new Command("poison", "Records that counting set aside.") { list, dismiss };
     }
 
     private static SettingsSources Settings(ParseResult parsed, Option<FileInfo?> file)

@@ -44,6 +44,7 @@ public static class VotingModule
         services.AddSingleton<ReadVote>();
         services.AddSingleton<ReadTalliesHandler>();
         services.AddSingleton<FinalResults>();
+        services.AddSingleton<ResolvePoison>();
         host.AddSurveys(roles);
         services.AddReadiness("surveys", provider => provider.GetRequiredService<SurveyDirectory>().IsReady);
         if (roles.HasFlag(Role.Api)) services.AddHostedService<AnnounceLease>();
@@ -66,4 +67,21 @@ public static class VotingModule
 
         if (roles.HasFlag(Role.Backoffice)) endpoints.MapInternalSurveys();
     }
+
+    /// <summary>Lists the records that counting set aside because they cannot be decoded, one a line.</summary>
+    public static async Task ListPoisonAsync(IServiceProvider services, TextWriter output, CancellationToken cancel)
+    {
+        foreach (var seen in await services.GetRequiredService<ResolvePoison>().ListAsync(cancel))
+        {
+            var state = seen.ResolvedAt is { } at ? $"dismissed {at.UtcDateTime:O}" : "unresolved";
+            await output.WriteLineAsync(
+                $"partition {seen.Partition} offset {seen.Offset}: {seen.Reason}; {seen.SizeBytes} bytes; {state}");
+        }
+    }
+
+    /// <summary>Settles that a record that was set aside is no vote, so that results no longer wait for it.</summary>
+    /// <returns>False when there is no such record.</returns>
+    public static Task<bool> DismissPoisonAsync(
+        IServiceProvider services, int partition, long offset, CancellationToken cancel) =>
+        services.GetRequiredService<ResolvePoison>().DismissAsync(partition, offset, cancel);
 }

@@ -1,0 +1,52 @@
+using Platform;
+
+namespace Voting;
+
+/// <summary>A record that counting set aside, as an operator sees it.</summary>
+/// <param name="SizeBytes">Of the record.</param>
+/// <param name="ResolvedAt">Null while results wait for it.</param>
+internal sealed record PoisonSeen(
+    int Partition, long Offset, string Reason, int SizeBytes, DateTimeOffset SeenAt, DateTimeOffset? ResolvedAt);
+
+/// <summary>What operators do with records that could not be decoded: look at them, and settle that they are no votes.</summary>
+internal sealed class ResolvePoison(VotingDatabase database, ShardMap map)
+{
+    /// <returns>All of them, by partition and offset.</returns>
+    public async Task<List<PoisonSeen>> ListAsync(CancellationToken cancel)
+    {
+        var found = new List<PoisonSeen>();
+        foreach (var shard in database.Shards)
+        {
+            await using var query = shard.Source.CreateCommand($"""
+                SELECT partition, "offset", reason, octet_length(bytes), seen_at, resolved_at
+                FROM {shard.Schema}.poison ORDER BY partition, "offset"
+                """);
+            await using var rows = await query.ExecuteReaderAsync(cancel);
+            while (await rows.ReadAsync(cancel))
+            {
+                found.Add(new(
+                    rows.GetInt32(0), rows.GetInt64(1), rows.GetString(2), rows.GetInt32(3),
+                    rows.GetFieldValue<DateTimeOffset>(4),
+                    rows.IsDBNull(5) ? null : rows.GetFieldValue<DateTimeOffset>(5)));
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Settles that the record is no vote. Its bytes stay. Repeating it changes nothing.</summary>
+    /// <returns>False when no such record was set aside.</returns>
+    public async Task<bool> DismissAsync(int partition, long offset, CancellationToken cancel)
+    {
+        if (partition < 0 || partition >= map.Partitions) return false;
+        var shard = database.OfPartition(partition);
+        await using var settle = shard.Source.CreateCommand($"""
+            UPDATE {shard.Schema}.poison SET resolved_at = coalesce(resolved_at, now())
+            WHERE partition = $1 AND "offset" = $2 AND (SELECT epoch FROM {shard.Schema}.shard) = $3
+            """);
+        settle.Parameters.Add(new() { Value = partition });
+        settle.Parameters.Add(new() { Value = offset });
+        settle.Parameters.Add(new() { Value = shard.Entry.Epoch });
+        return await settle.ExecuteNonQueryAsync(cancel) == 1;
+    }
+}
