@@ -132,8 +132,10 @@ public sealed class PublishSurveyTests(SharedSurveys shared, Postgres postgres) 
 
             Assert.Contains(
                 (deleted, publish.StatusCode),
-                new[] { (HttpStatusCode.NoContent, HttpStatusCode.NotFound), (HttpStatusCode.Conflict, HttpStatusCode.OK) }
-                    .AsEnumerable());
+                new List<(HttpStatusCode, HttpStatusCode)>
+                {
+                    (HttpStatusCode.NoContent, HttpStatusCode.NotFound), (HttpStatusCode.Conflict, HttpStatusCode.OK),
+                });
             Assert.Equal(
                 publish.StatusCode is HttpStatusCode.OK ? 2L : 0L,
                 await _host.ScalarAsync<long>(
