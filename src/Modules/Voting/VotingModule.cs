@@ -41,6 +41,9 @@ public static class VotingModule
         services.AddSingleton<Fences>();
         services.AddSingleton<AcceptLease>();
         services.AddSingleton<CastVote>();
+        services.AddSingleton<Sessions>();
+        services.AddSingleton<AnswerQuestion>();
+        services.AddSingleton<FinishSession>();
         services.AddSingleton<ReadVote>();
         services.AddSingleton<ReadTalliesHandler>();
         services.AddSingleton<FinalResults>();
@@ -62,6 +65,7 @@ public static class VotingModule
         {
             endpoints.MapPublicSurveys();
             endpoints.MapCastVote();
+            endpoints.MapAnswerStepByStep();
             endpoints.MapReadVote();
         }
 

@@ -98,6 +98,35 @@ internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key1
         return Key16.Of(digest[..16]);
     }
 
+    /// <returns>The id of the voter's session in this survey. No client can make an idempotency key that equals it.</returns>
+    public static Key16 SessionOf(byte[] secret, Key16 voterKey)
+    {
+        Span<byte> input = stackalloc byte[17];
+        input[0] = (byte)Purpose.Session;
+        voterKey.Write(input[1..]);
+        Span<byte> digest = stackalloc byte[32];
+        HMACSHA256.HashData(secret, input, digest);
+        return Key16.Of(digest[..16]);
+    }
+
+    /// <returns>What is kept of a request that came with an idempotency key: equal requests are equal, and unreadable.</returns>
+    /// <param name="secret">The survey's.</param>
+    /// <param name="namesSession">Whether the request names its session: it decides the answer's form.</param>
+    /// <param name="answer">What the request says; no option is not the same as an option.</param>
+    public static Key16 OfAnswer(byte[] secret, bool namesSession, Answer answer)
+    {
+        var input = new byte[11 + Encoding.UTF8.GetByteCount(answer.Text ?? "")];
+        input[0] = (byte)Purpose.Answer;
+        input[1] = (byte)(namesSession ? 1 : 0);
+        input[2] = (byte)(answer.Text is null ? 0 : 1);
+        BinaryPrimitives.WriteInt32BigEndian(input.AsSpan(3), answer.Question);
+        BinaryPrimitives.WriteInt32BigEndian(input.AsSpan(7), answer.Options is [var option] ? option : 0);
+        Encoding.UTF8.GetBytes(answer.Text ?? "", input.AsSpan(11));
+        Span<byte> digest = stackalloc byte[32];
+        HMACSHA256.HashData(secret, input, digest);
+        return Key16.Of(digest[..16]);
+    }
+
     // One secret serves several ends; the first byte keeps their inputs apart for good.
     private enum Purpose : byte
     {
@@ -105,5 +134,7 @@ internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key1
         VoteId = 2,
         Salt = 3,
         IdempotencyKey = 4,
+        Session = 5,
+        Answer = 6,
     }
 }

@@ -10,9 +10,11 @@ namespace Voting;
 /// <param name="SurveyId">Where.</param>
 /// <param name="Answers">As given, not checked yet; option ids may repeat.</param>
 /// <param name="IdempotencyKey">1 to 64 visible ASCII characters, or null.</param>
-/// <param name="IsFinish">Whether it finishes a session: its repeats get the first answer for good.</param>
+/// <param name="Frozen">
+/// What <see cref="CastVote.Freeze"/> made of it, when it finishes a session: its repeats get the first answer for good.
+/// </param>
 internal sealed record CastRequest(
-    VoterCaller Caller, int SurveyId, IReadOnlyList<Answer> Answers, string? IdempotencyKey, bool IsFinish = false);
+    VoterCaller Caller, int SurveyId, IReadOnlyList<Answer> Answers, string? IdempotencyKey, Reservation? Frozen = null);
 
 /// <summary>
 /// Accepts a ballot: reserves the voter's place, appends the ballot, and answers once the log holds it durably. Safe for use
@@ -49,36 +51,50 @@ internal sealed class CastVote(
         }
     }
 
+    /// <summary>Makes everything of a session's vote that must be the same whenever its finish is repeated.</summary>
+    /// <returns>What to store before <see cref="HandleAsync"/> is called with it.</returns>
+    public Reservation Freeze(CastRequest request, Survey survey)
+    {
+        var vote = VoteOf(request, survey);
+        return Prepare(vote with { Idempotency = VoteIdentity.SessionOf(survey.Secret, vote.Identity.VoterKey) }, Now())
+            .Reservation;
+    }
+
     private async Task<CastVoteOutcome> DecideAsync(CastRequest request, Survey survey, CancellationToken cancel)
     {
-        var ballot = new Ballot(request.Answers);
-        var identity = VoteIdentity.Of(survey.Secret, request.Caller.BallotSubject, ballot, map.Partitions);
-        var vote = new Vote(request, survey, ballot, identity, request.IdempotencyKey is { } key
-            ? VoteIdentity.OfIdempotencyKey(survey.Secret, key) : null);
+        var vote = VoteOf(request, survey);
 
         // A known vote gets its first answer before rules and state are looked at, so they may only decide what is not known.
-        if (await RefusalAsync(vote, cancel) is { } refusal)
+        if (await RefusalAsync(request, survey, cancel) is { } refusal)
             return await AnswerKnownAsync(vote, refusal, cancel) ?? refusal;
 
-        var mine = Prepare(vote, Now());
+        var mine = request.Frozen is { } frozen ? Prepare(vote, frozen) : Prepare(vote, Now());
         if (await reservations.ReserveAsync(mine.Reservation, cancel) is { } there)
             return await MeetAsync(vote, mine, there, cancel);
 
         return await AppendUnlessStoredAsync(vote, mine, cancel);
     }
 
-    /// <returns>Why the ballot cannot be accepted now, if nothing is known of it; else null.</returns>
-    private async ValueTask<CastVoteOutcome?> RefusalAsync(Vote vote, CancellationToken cancel)
+    private Vote VoteOf(CastRequest request, Survey survey)
     {
-        if (BallotRules.Check(vote.Survey, vote.Request.Answers) is { } errors) return new CastVoteOutcome.InvalidBallot(errors);
-        if (vote.Survey.Status is not SurveyStatus.Published) return new CastVoteOutcome.NotOpen();
-        if (!await lease.HoldsAsync(vote.Survey.Id, cancel))
+        var ballot = new Ballot(request.Answers);
+        var identity = VoteIdentity.Of(survey.Secret, request.Caller.BallotSubject, ballot, map.Partitions);
+        return new(request, survey, ballot, identity, request.Frozen?.Idempotency ?? (request.IdempotencyKey is { } key
+            ? VoteIdentity.OfIdempotencyKey(survey.Secret, key) : null));
+    }
+
+    /// <returns>Why the ballot cannot be accepted now, if nothing is known of it; else null.</returns>
+    public async ValueTask<CastVoteOutcome?> RefusalAsync(CastRequest request, Survey survey, CancellationToken cancel)
+    {
+        if (BallotRules.Check(survey, request.Answers) is { } errors) return new CastVoteOutcome.InvalidBallot(errors);
+        if (survey.Status is not SurveyStatus.Published) return new CastVoteOutcome.NotOpen();
+        if (!await lease.HoldsAsync(survey.Id, cancel))
         {
-            return surveys.Find(vote.Survey.Id)?.Status is SurveyStatus.Published
+            return surveys.Find(survey.Id)?.Status is SurveyStatus.Published
                 ? new CastVoteOutcome.Overloaded() : new CastVoteOutcome.NotOpen();
         }
 
-        return VoterEligibility.Admits(vote.Survey.Eligibility) ? null : new CastVoteOutcome.NotEligible();
+        return VoterEligibility.Admits(survey.Eligibility) ? null : new CastVoteOutcome.NotEligible();
     }
 
     /// <returns>The answer to a vote that was accepted before, or null when none is known.</returns>
@@ -87,7 +103,8 @@ internal sealed class CastVote(
         var there = await reservations.FindAsync(vote.Survey.Id, vote.Identity.VoterKey, cancel);
         if (there is { Appended: true } held) return Repeat(vote, held.Reservation);
         if (await StoredAsync(vote, cancel) is { } row) return Repeat(vote, row);
-        if (there is null || refusal is not CastVoteOutcome.NotOpen) return null;
+        // A frozen vote may have been appended by a process that is gone: it counts as pending.
+        if ((there is null && vote.Request.Frozen is null) || refusal is not CastVoteOutcome.NotOpen) return null;
 
         // Pending in a survey that closes: once the fence is counted, so is every ballot before it, and only those.
         if (await fences.FindAsync(vote.Survey.Id, vote.Identity.Partition, cancel) is null)
@@ -102,7 +119,7 @@ internal sealed class CastVote(
     {
         if (there.Appended) return Repeat(vote, there.Reservation);
         // The same ballot, pending in another request: append the same bytes, and answer by one's own acknowledgement.
-        if (there.Reservation.VoteId == vote.Identity.VoteId)
+        if (IsSame(vote, there.Reservation))
             return await AppendAsync(vote, Prepare(vote, there.Reservation), cancel);
         if (there.Age < PendingAgeMax || !await reservations.TakeOverAsync(there.Reservation, mine.Reservation, cancel))
             return new CastVoteOutcome.Unknown();
@@ -159,12 +176,21 @@ internal sealed class CastVote(
     private CastVoteOutcome Repeat(Vote vote, Reservation first)
     {
         var sameKey = vote.Idempotency is { } key && first.Idempotency == key;
-        if (first.VoteId != vote.Identity.VoteId)
+        if (!IsSame(vote, first))
             return sameKey ? new CastVoteOutcome.IdempotencyKeyReused() : new CastVoteOutcome.DuplicateVote(first.VoteId);
-        return sameKey || vote.Request.IsFinish || clock.GetUtcNow() - first.AcceptedAt <= RepeatWithoutKey
+        return sameKey || clock.GetUtcNow() - first.AcceptedAt <= RepeatWithoutKey
             ? new CastVoteOutcome.Repeated(Answer(first))
             : new CastVoteOutcome.DuplicateVote(first.VoteId);
     }
+
+    /// <summary>
+    /// The same ballot, cast in the same way: of a session and a request, even where they say the same, the first one stands
+    /// and the second is told of it, or whoever holds the phone could ask a session what the vote was.
+    /// </summary>
+    private static bool IsSame(Vote vote, Reservation first) =>
+        first.VoteId == vote.Identity.VoteId
+        && (vote.Request.Frozen is not null)
+            == (first.Idempotency == VoteIdentity.SessionOf(vote.Survey.Secret, vote.Identity.VoterKey));
 
     private Prepared Prepare(Vote vote, DateTimeOffset acceptedAt)
     {
