@@ -17,13 +17,15 @@ internal static class AnswerEndpoints
     {
         endpoints.MapPost("/v1/surveys/{surveyId}/answers", AddAsync)
             .OnListener(Listener.Public).RequireAuthorization(Access.Voter)
-            .WithName("AnswerQuestion").WithSummary("Add one answer to the caller's session; the first one begins it.");
+            .WithName("AnswerQuestion").WithSummary("Add one answer to the caller's session; the first one begins it.")
+            .Accepts<AnswerBody>("application/json").Produces<FirstAnswerBody>(201).Produces<FirstAnswerBody>();
         endpoints.MapDelete("/v1/surveys/{surveyId}/answers/{answerId}/items/{questionAnswerId}", TakeBackAsync)
             .OnListener(Listener.Public).RequireAuthorization(Access.Voter)
             .WithName("TakeBackAnswer").WithSummary("Take one answer back.");
         endpoints.MapPut("/v1/surveys/{surveyId}/answers/{answerId}/finish", FinishAsync)
             .OnListener(Listener.Public).RequireAuthorization(Access.Voter)
-            .WithName("FinishSession").WithSummary("Cast the session's answers. Sending it again is harmless.");
+            .WithName("FinishSession").WithSummary("Cast the session's answers. Sending it again is harmless.")
+            .Produces<FinishedBody>();
     }
 
     private static async Task<Results<JsonHttpResult<FirstAnswerBody>, JsonHttpResult<QuestionAnswerBody>, ProblemHttpResult>>
