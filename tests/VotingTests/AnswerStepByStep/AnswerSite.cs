@@ -82,7 +82,8 @@ public sealed class AnswerSite(Postgres postgres) : IAsyncLifetime
             while (true)
             {
                 using var answer = await host.Public.GetAsync($"/v1/surveys/{survey}", deadline.Token);
-                if (answer.IsSuccessStatusCode && statuses.Contains((string?)(await answer.JsonAsync())["status"])) break;
+                var status = answer.IsSuccessStatusCode ? (string?)(await answer.JsonAsync())["status"] : null;
+                if (status is not null && statuses.Contains(status)) break;
                 await Task.Delay(50, deadline.Token);
             }
         }
