@@ -17,7 +17,7 @@ public sealed class AnswerSite(Postgres postgres) : IAsyncLifetime
     public async ValueTask InitializeAsync() =>
         Installation = await Installation.StartAsync(postgres, ["all", "api"], Settings, Cancel);
 
-    public ValueTask DisposeAsync() => Installation.DisposeAsync();
+    public ValueTask DisposeAsync() => Installation?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     internal Task<Poll> PublishAsync() => PublishAsync(Installation);
 
