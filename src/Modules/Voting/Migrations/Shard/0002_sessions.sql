@@ -55,11 +55,13 @@ CREATE TABLE $schema$.session_keys (
 
 -- Adds answers, one outcome for each and in their order. The caller sorts them by survey and voter, or two batches could
 -- wait for each other. No row at all: the caller's map is of another epoch, and nothing was done.
+-- Its path is the shard's schema, in which this script runs, so that the same names mean the same tables at every call.
 --   opens: the survey takes answers; begins: a session may be begun; options: 0 is none; texts: null leaves what is there.
 CREATE FUNCTION $schema$.choose(
     map_epoch integer, asked_at timestamptz, surveys integer[], voters bytea[], opens boolean[], begins boolean[],
     questions integer[], options integer[], maxima integer[], texts text[], keys bytea[], requests bytea[])
-RETURNS TABLE (outcome text, answer_id bytea, said text, begun_at timestamptz) LANGUAGE plpgsql AS $$
+RETURNS TABLE (outcome text, answer_id bytea, said text, begun_at timestamptz)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     held $schema$.sessions;
     known $schema$.session_keys;
@@ -136,7 +138,8 @@ END $$;
 -- Takes answers back: outcomes, order and epoch as above.
 CREATE FUNCTION $schema$.take_back(
     map_epoch integer, surveys integer[], voters bytea[], opens boolean[], answers bytea[])
-RETURNS TABLE (outcome text) LANGUAGE plpgsql AS $$
+RETURNS TABLE (outcome text)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     held $schema$.sessions;
     taken $schema$.session_answers;
@@ -173,7 +176,8 @@ END $$;
 CREATE FUNCTION $schema$.freeze(
     map_epoch integer, surveys integer[], voters bytea[], revisions bigint[], moments timestamptz[], votes bytea[],
     entries bytea[], receipts bytea[])
-RETURNS TABLE (frozen_at timestamptz, frozen_vote bytea, frozen_entry bytea, frozen_receipt bytea) LANGUAGE plpgsql AS $$
+RETURNS TABLE (frozen_at timestamptz, frozen_vote bytea, frozen_entry bytea, frozen_receipt bytea)
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     IF (SELECT epoch FROM $schema$.shard) IS DISTINCT FROM map_epoch THEN RETURN; END IF;
     FOR i IN 1 .. cardinality(surveys) LOOP
