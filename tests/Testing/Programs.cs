@@ -15,8 +15,12 @@ public static class Programs
     /// <exception cref="FileNotFoundException">There is none; says how to build it.</exception>
     public static string Sandbox => Find("voting-sandbox", "Sandbox", "VOTING_SANDBOX");
 
+    /// <summary><c>voting-demo</c>, found in the same way; <c>VOTING_DEMO</c>.</summary>
+    /// <exception cref="FileNotFoundException">There is none; says how to build it.</exception>
+    public static string Demo => Find("voting-demo", "Demo", "VOTING_DEMO");
+
     /// <summary>Where this process's runtime lies: programs look in fixed places only, unless they are told.</summary>
-    internal static string DotnetRoot { get; } =
+    public static string DotnetRoot { get; } =
         Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
 
     private static string Find(string program, string project, string variable)

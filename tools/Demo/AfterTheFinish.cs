@@ -42,7 +42,7 @@ internal sealed class AfterTheFinish(
 
     private async Task SettleAsync(AcceptedVote vote, CancellationToken cancel)
     {
-        const string what = "a vote's status";
+        const string what = Ledger.Asked + "how a vote has ended";
         var answer = await AskAsync(vote.Voter, vote.Id, cancel);
         if (!ledger.Book(what, answer, 200)) return;
         (vote.Status, vote.Reason) = (answer.Text("status"), answer.Text("reason"));
@@ -54,10 +54,11 @@ internal sealed class AfterTheFinish(
 
     private async Task AskMineAsync(AcceptedVote counted, CancellationToken cancel)
     {
+        const string what = Ledger.Asked + "which vote is mine";
         var answer = await AskAsync(counted.Voter, "mine", cancel);
-        ledger.Book("a voter's own vote", answer, 200);
+        ledger.Book(what, answer, 200);
         if (answer.Text("voteId") != counted.Id)
-            ledger.Fault($"a voter's own vote: it is {answer.Text("voteId")}, not {counted.Id}");
+            ledger.Fault($"{what}: it is {answer.Text("voteId")}, not {counted.Id}");
     }
 
     private Task<Answer> AskAsync(Voter voter, string vote, CancellationToken cancel) => client.SendAsync(

@@ -7,6 +7,9 @@ namespace Demo;
 /// </summary>
 internal sealed class Ledger
 {
+    /// <summary>Before the names of requests that change nothing.</summary>
+    public const string Asked = "asked: ";
+
     private const int FaultsKeptMax = 20;
 
     private readonly ConcurrentDictionary<string, long> _sent = new();

@@ -5,6 +5,9 @@ namespace Demo;
 /// <summary>Votes answer by answer, and then finishes.</summary>
 internal sealed class StepByStep(Client client, Target target, Survey survey, Ledger ledger)
 {
+    /// <summary>What a session's first finish is called by, in the books.</summary>
+    public const string Finish = "session: finish";
+
     /// <summary>Gives every answer once and finishes.</summary>
     /// <param name="voter">Has no vote yet.</param>
     /// <param name="paper">Says something.</param>
@@ -126,7 +129,7 @@ internal sealed class StepByStep(Client client, Target target, Survey survey, Le
     }
 
     private async Task<Answer?> FinishAsync(
-        Voter voter, string session, BallotPaper paper, CancellationToken cancel, string what = "session: finish")
+        Voter voter, string session, BallotPaper paper, CancellationToken cancel, string what = Finish)
     {
         var answer = await client.SendAsync(
             () => Requests.Make(HttpMethod.Put, At(voter), $"{Path}/{session}/finish", voter.Token), cancel);

@@ -42,13 +42,16 @@ internal static class Tables
             .Append(new("hostile ballots", ledger.Sent.Where(one => IsHostile(one.Key)).Sum(one => one.Value)))
             .Select(one => (one.Key, one.Value, "")));
         Section("Sent again, as asked for", ledger.Again.Select(one => (one.Key, one.Value, "")));
-        Section("Answered",
+        Section("Accepted",
         [
-            ("accepted (202, and sessions finished)", ledger.AcceptedCount, "different votes"),
-            .. ledger.Answers.Where(one => one.Key.Status < 300)
-                .GroupBy(one => one.Key.Status)
-                .OrderBy(group => group.Key)
-                .Select(group => ($"{group.Key}", group.Sum(one => one.Value), Meaning(group.Key))),
+            ("202", Count(202, _ => true), "ballots"),
+            ("200 finished", Count(200, what => what is StepByStep.Finish), "sessions"),
+            ("different votes", ledger.AcceptedCount, "each with a receipt"),
+            ("201", Count(201, _ => true), "answers of sessions"),
+        ]);
+        Section("Repeated",
+        [
+            ("200", Count(200, what => what is not StepByStep.Finish && !IsAsked(what)), "the first answer again"),
         ]);
         Section("Refused", ledger.Answers.Where(one => one.Key.Status >= 300)
             .GroupBy(one => (one.Key.Status, one.Key.Problem))
@@ -69,6 +72,9 @@ internal static class Tables
         table.AddEmptyRow();
         Add(table, checks);
         return table;
+
+        long Count(int status, Func<string, bool> isOne) =>
+            ledger.Answers.Where(one => one.Key.Status == status && isOne(one.Key.What)).Sum(one => one.Value);
 
         void Section(string name, IEnumerable<(string Name, long Count, string Meaning)> rows)
         {
@@ -106,14 +112,7 @@ internal static class Tables
 
     private static bool IsHostile(string what) => what.StartsWith(HostileBallots.Prefix, StringComparison.Ordinal);
 
-    private static string Meaning(int status) => status switch
-    {
-        200 => "repeats of what was accepted, finishes, and votes that were asked for",
-        201 => "answers of sessions",
-        202 => "ballots accepted",
-        204 => "answers taken back",
-        _ => "",
-    };
+    private static bool IsAsked(string what) => what.StartsWith(Ledger.Asked, StringComparison.Ordinal);
 
     private static string Sign(bool agrees) => agrees ? "[green]✓[/]" : "[red]✗[/]";
 
