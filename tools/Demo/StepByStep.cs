@@ -48,18 +48,25 @@ internal sealed class StepByStep(Client client, Target target, Survey survey, Le
     public async Task TryTooLateAsync(Voter voter, BallotPaper paper, Answer first, CancellationToken cancel)
     {
         const string what = "session after a ballot";
-        var (choice, option) = (paper.Choices[0], paper.Choices[0].Options[0]);
-        // Only the second to be cast is refused: the answer itself may be taken.
-        var answer = await GiveAsync(what, voter, null, choice, option, [201, (409, "duplicate-vote")], cancel);
-        if (answer.Status == 201 && Member(answer, "surveyAnswer", "id") is { } session)
+        string? session = null;
+        Answer? answer = null;
+        foreach (var (choice, option) in paper.Choices.SelectMany(choice => choice.Options.Select(option => (choice, option))))
         {
-            answer = await client.SendAsync(() => Requests.Make(HttpMethod.Put, At(voter), $"{Path}/{session}/finish",
-                voter.Token), cancel);
+            // Only the second to be cast is refused: the answers themselves may be taken.
+            answer = await GiveAsync(what, voter, session, choice, option, [201, (409, "duplicate-vote")], cancel);
+            if (answer.Status is not (200 or 201)) break;
+            session ??= Member(answer, "surveyAnswer", "id");
+        }
+
+        if (session is not null && answer is { Status: 200 or 201 })
+        {
+            answer = await client.SendAsync(
+                () => Requests.Make(HttpMethod.Put, At(voter), $"{Path}/{session}/finish", voter.Token), cancel);
             ledger.Book(what, answer, (409, "duplicate-vote"));
         }
 
-        if (answer.Text("voteId") != first.Text("voteId"))
-            ledger.Fault($"{what}: the refusal names {answer.Text("voteId")}, not {first.Text("voteId")}");
+        if (answer?.Text("voteId") != first.Text("voteId"))
+            ledger.Fault($"{what}: the refusal names {answer?.Text("voteId")}, not {first.Text("voteId")}");
     }
 
     private string Path => $"/v1/surveys/{survey.Id}/answers";
