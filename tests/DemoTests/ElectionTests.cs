@@ -4,7 +4,7 @@ using Testing;
 
 namespace DemoTests;
 
-public sealed class ElectionTests(RunningPlatform platform, Postgres postgres)
+public sealed class ElectionTests(RunningPlatform platform)
 {
     private const int VoterCount = 150;
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -56,7 +56,7 @@ public sealed class ElectionTests(RunningPlatform platform, Postgres postgres)
     public async Task An_election_at_two_public_ports_that_share_no_memory_agrees()
     {
         await using var installation = await Installation.StartAsync(
-            postgres, ["api,sse,consumer,backoffice", "api,sse"],
+            platform.Postgres, ["api,sse,consumer,backoffice", "api,sse"],
             new Dictionary<string, string>
             {
                 ["Log__Provider"] = "postgres",
