@@ -19,7 +19,8 @@ internal sealed record DemoRun(int ExitCode, IReadOnlyList<string> Output, IRead
         .Select(check => check.GetProperty("name").GetString()!);
 
     /// <summary>Everything that it said, for a report of a failure.</summary>
-    public override string ToString() => $"exit code {ExitCode}\n{string.Join('\n', Output)}\n{string.Join('\n', Errors)}";
+    public override string ToString() =>
+        $"exit code {ExitCode}\n{string.Join('\n', Output)}\n{string.Join('\n', Errors)}";
 
     /// <summary>Runs it against an installation.</summary>
     /// <param name="installation">Its ballots go to every public listener that also streams results.</param>
@@ -47,8 +48,8 @@ internal sealed record DemoRun(int ExitCode, IReadOnlyList<string> Output, IRead
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var key in start.Environment.Keys.Where(key => key.StartsWith("VOTING_", StringComparison.Ordinal)).ToList())
-            start.Environment.Remove(key);
+        var inherited = start.Environment.Keys.Where(key => key.StartsWith("VOTING_", StringComparison.Ordinal));
+        foreach (var key in inherited.ToList()) start.Environment.Remove(key);
         foreach (var (key, value) in environment) start.Environment[key] = value;
         start.Environment.TryAdd("DOTNET_ROOT", Programs.DotnetRoot);
 

@@ -36,7 +36,7 @@ public sealed class ElectionTests(RunningPlatform platform)
         Assert.Equal(1, (await DemoRun.AgainstAsync(installation, "--recount", survey)).ExitCode);
     }
 
-    /// <summary>The rows change under the platform while it counts: what it says is right, what it keeps is not.</summary>
+    /// <summary>The rows change while it counts: what it says is right, what it keeps is wrong.</summary>
     [Fact]
     public async Task An_election_whose_rows_are_not_what_was_counted_does_not_agree()
     {
@@ -48,7 +48,10 @@ public sealed class ElectionTests(RunningPlatform platform)
 
         Assert.True(election.ExitCode == 1, $"{election}");
         Assert.Equal(
-            ["The recounted rows are what the voters cast", "Each row says what its voter chose, and there is no other"],
+            [
+                "The recounted rows are what the voters cast",
+                "Each row says what its voter chose, and there is no other",
+            ],
             election.Disagreeing);
     }
 
@@ -73,8 +76,10 @@ public sealed class ElectionTests(RunningPlatform platform)
     [Fact]
     public async Task A_survey_of_which_nothing_is_shown_before_its_end_agrees()
     {
+        var survey = Survey("Secret until the end", "afterFinish");
+
         var election = await DemoRun.AgainstAsync(
-            platform.Installation, "--survey", Survey("Secret until the end", "afterFinish"), "--voters", "21", "--json");
+            platform.Installation, "--survey", survey, "--voters", "21", "--json");
 
         Assert.True(election.ExitCode == 0, $"{election}");
     }

@@ -5,7 +5,7 @@ namespace Demo;
 
 /// <summary>What the platform answered to one request, after all waiting and sending again that it asked for.</summary>
 /// <param name="Status">HTTP status.</param>
-/// <param name="Problem">The last part of the problem's type, such as <c>duplicate-vote</c>; null if there is none.</param>
+/// <param name="Problem">The end of the problem's type, such as <c>duplicate-vote</c>; null if there is none.</param>
 /// <param name="Body">Null when it was no JSON.</param>
 /// <param name="Challenge">The header <c>WWW-Authenticate</c>, or null.</param>
 /// <param name="RetryAfter">Null when the answer does not say.</param>

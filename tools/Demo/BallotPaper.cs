@@ -19,7 +19,8 @@ internal sealed record BallotPaper(IReadOnlyList<Choice> Choices)
         JsonSerializer.Serialize(new
         {
             Options = options.Order(),
-            Texts = texts.OrderBy(text => text.Question, StringComparer.Ordinal).Select(text => $"{text.Question}:{text.Text}"),
+            Texts = texts.OrderBy(text => text.Question, StringComparer.Ordinal)
+                .Select(text => $"{text.Question}:{text.Text}"),
         });
 
     /// <returns>The request's body.</returns>

@@ -144,10 +144,13 @@ internal sealed class CastBallots(
         const string what = "different ballots at once";
         var answers = await Task.WhenAll(papers.Select((paper, device) => SendAsync(
             what, voter, paper, new(Device: device),
-            answer => answer.Uncertain ? [202, 200, (409, "duplicate-vote")] : [202, (409, "duplicate-vote")], cancel)));
-        var accepted = answers.Where(answer => answer.Status is 200 or 202).Select(answer => answer.Text("voteId")).ToHashSet();
+            answer => answer.Uncertain ? [202, 200, (409, "duplicate-vote")] : [202, (409, "duplicate-vote")],
+            cancel)));
+        var accepted = answers.Where(answer => answer.Status is 200 or 202)
+            .Select(answer => answer.Text("voteId")).ToHashSet();
         if (accepted.Count == 0) ledger.Fault($"{what}: none was accepted");
-        foreach (var refused in answers.Where(answer => answer.Status == 409 && !accepted.Contains(answer.Text("voteId"))))
+        var refusals = answers.Where(answer => answer.Status == 409);
+        foreach (var refused in refusals.Where(refusal => !accepted.Contains(refusal.Text("voteId"))))
             ledger.Fault($"{what}: a refusal names {refused.Text("voteId")}, which was not accepted");
     }
 

@@ -31,7 +31,8 @@ internal static class Checks
                 $"{election.VoterCount} voters, {counted.Count} counted votes"),
             Same("The live tally's last word is what the voters cast", own, election.Live.Last),
             new("The live stream kept its promises", election.Live.Faults.Count == 0 && election.Live.Status is "final",
-                election.Live.Faults.Count == 0 ? $"{election.Live.Count} tallies, {election.Live.Reconnects} reconnects"
+                election.Live.Faults.Count == 0
+                    ? $"{election.Live.Count} tallies, {election.Live.Reconnects} reconnects"
                     : string.Join("; ", election.Live.Faults.Distinct().Take(ExamplesMax))),
             Same("The final result is what the voters cast", own, election.Final),
             AllPorts(election.Finals),
@@ -51,7 +52,8 @@ internal static class Checks
         if (found is null) return new(name, false, "there is none");
         var difference = expected.DiffersFrom(found);
         return new(name, difference is null, difference
-            ?? $"{found.Ballots} ballots, {found.Votes.Values.Sum()} votes on {found.Votes.Values.Count(votes => votes > 0)} options");
+            ?? $"{found.Ballots} ballots, {found.Votes.Values.Sum()} votes on "
+                + $"{found.Votes.Values.Count(votes => votes > 0)} options");
     }
 
     private static Check AllPorts(IReadOnlyList<Answer> finals)
@@ -62,13 +64,16 @@ internal static class Checks
     }
 
     private static Check Rows(RowCount rows) => new(
-        "The rows hold one ballot a voter", rows.VoterCount == rows.Tally.Ballots && rows.Ballots.Count == rows.Tally.Ballots,
-        $"{rows.Tally.Ballots} rows, {rows.VoterCount} voters, {rows.Ballots.Count} votes in {rows.Schemas.Count} shards");
+        "The rows hold one ballot a voter",
+        rows.VoterCount == rows.Tally.Ballots && rows.Ballots.Count == rows.Tally.Ballots,
+        $"{rows.Tally.Ballots} rows, {rows.VoterCount} voters, {rows.Ballots.Count} votes in "
+            + $"{rows.Schemas.Count} shards");
 
     private static Check EachBallot(IReadOnlyList<AcceptedVote> counted, RowCount rows)
     {
         const string name = "Each row says what its voter chose, and there is no other";
-        var altered = counted.Where(vote => rows.Ballots.TryGetValue(vote.Id, out var row) && row != vote.Ballot.Content).ToList();
+        var altered = counted.Where(vote =>
+            rows.Ballots.TryGetValue(vote.Id, out var row) && row != vote.Ballot.Content).ToList();
         var missing = counted.Where(vote => !rows.Ballots.ContainsKey(vote.Id)).ToList();
         var foreign = rows.Ballots.Keys.Except(counted.Select(vote => vote.Id), StringComparer.Ordinal).ToList();
         if (altered.Count + missing.Count + foreign.Count == 0) return new(name, true, $"{counted.Count} compared");

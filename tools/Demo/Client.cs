@@ -3,8 +3,8 @@ using System.Net.Sockets;
 namespace Demo;
 
 /// <summary>
-/// Sends requests as a patient app does: what is turned away for now, or not answered, is sent again. Safe for use by many
-/// threads.
+/// Sends requests as a patient app does: what is turned away for now, or not answered, is sent again. Safe for use by
+/// many threads.
 /// </summary>
 internal sealed class Client(Ledger ledger, TimeProvider clock) : IDisposable
 {

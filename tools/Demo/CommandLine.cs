@@ -71,7 +71,8 @@ internal static class CommandLine
             var target = Target.OfEnvironment();
             if (parsed.GetValue(recount) is { } id)
             {
-                if (new Option[] { survey, voters, rate }.Any(option => parsed.GetResult(option) is { Implicit: false }))
+                Option[] ofElections = [survey, voters, rate];
+                if (ofElections.Any(option => parsed.GetResult(option) is { Implicit: false }))
                     throw new MisuseException("--recount holds no election: it goes with --json alone.");
                 return RecountSurvey.RunAsync(id, target, show, cancel);
             }

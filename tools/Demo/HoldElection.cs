@@ -49,14 +49,16 @@ internal sealed class HoldElection(Client client, Target target, Ledger ledger, 
         var casting = new CastBallots(
             client, target, survey, ledger, new(client, target, survey, ledger), hostile, clock);
         var begun = clock.GetTimestamp();
-        await report.WatchAsync(survey, voterCount, ledger, live, casting.RunAsync([.. voters.Take(voterCount)], rate, cancel), cancel);
+        var all = casting.RunAsync([.. voters.Take(voterCount)], rate, cancel);
+        await report.WatchAsync(survey, voterCount, ledger, live, all, cancel);
         var castTime = clock.GetElapsedTime(begun);
         report.Say($"All voters have voted after {Seconds(castTime)}; the survey is being finished.");
 
         await staff.PutAsync(survey.Id, "finish", cancel);
         var finished = clock.GetTimestamp();
-        var finals = await report.WatchAsync(survey, voterCount, ledger, live, staff.WaitForAllAsync(
-            $"/v1/surveys/{survey.Id}/results", answer => answer.Text("status") is "final", FinalTimeout, cancel), cancel);
+        var counting = staff.WaitForAllAsync(
+            $"/v1/surveys/{survey.Id}/results", answer => answer.Text("status") is "final", FinalTimeout, cancel);
+        var finals = await report.WatchAsync(survey, voterCount, ledger, live, counting, cancel);
         var finalTime = clock.GetElapsedTime(finished);
         foreach (var answer in finals.Where(answer => answer.Text("status") is not "final"))
             throw new BrokenOffException($"The result is not final {Seconds(finalTime)} after the finish: {answer}");

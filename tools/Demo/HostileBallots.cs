@@ -68,7 +68,8 @@ internal sealed class HostileBallots
             + string.Join(',', Enumerable.Repeat("""{"question":"1","options":[]}""", 51)) + "]}");
 
         void Body(string what, Func<string, string> make) => Add(
-            what, 400, "malformed-request", (_, fair) => Encoding.UTF8.GetBytes(make(Encoding.UTF8.GetString(fair.ToBody()))));
+            what, 400, "malformed-request",
+            (_, fair) => Encoding.UTF8.GetBytes(make(Encoding.UTF8.GetString(fair.ToBody()))));
         Add("bad UTF-8", 400, "malformed-request", (_, _) =>
             [.. """{"answers":[{"question":"1","options":[],"text":"""u8, (byte)'"', 0xC3, 0x28, .. "\"}]}"u8]);
     }
@@ -80,7 +81,11 @@ internal sealed class HostileBallots
         Rule("an option that cannot be", Ballot(first.Id, ["Ada; DROP TABLE ballots"]));
         Rule("unknown question", Ballot("999999999", ["1"]));
         if (_survey.Questions.FirstOrDefault(question => question.Options.Count > question.Max) is { } limited)
-            Rule("too many options", Ballot(limited.Id, [.. limited.Options.Take(limited.Max + 1).Select(option => option.Id)]));
+        {
+            var tooMany = limited.Options.Take(limited.Max + 1);
+            Rule("too many options", Ballot(limited.Id, [.. tooMany.Select(option => option.Id)]));
+        }
+
         if (_survey.Questions.Any(question => question.Min > 0)) Rule("nothing chosen", """{"answers":[]}""");
         if (_survey.Questions is [{ Max: > 0 }, var second, ..])
             Rule("an option of another question", Ballot(first.Id, [second.Options[0].Id]));

@@ -3,7 +3,8 @@ using System.Collections.Concurrent;
 namespace Demo;
 
 /// <summary>
-/// The client's own books: what was sent, what was answered, and which ballots were accepted. Safe for use by many threads.
+/// The client's own books: what was sent, what was answered, and which ballots were accepted. Safe for use by many
+/// threads.
 /// </summary>
 internal sealed class Ledger
 {
@@ -24,7 +25,7 @@ internal sealed class Ledger
     /// <summary>Requests by what they were, each counted once however often it was sent again.</summary>
     public IReadOnlyDictionary<string, long> Sent => _sent;
 
-    /// <summary>How often a request was sent again because the platform asked for it or did not answer, by the reason.</summary>
+    /// <summary>How often a request was sent again, as was asked for or as nobody answered; by reason.</summary>
     public IReadOnlyDictionary<string, long> Again => _sentAgain;
 
     /// <summary>Answers by what was sent.</summary>
@@ -101,7 +102,8 @@ internal readonly record struct Allowed(int Status, string? Problem = null)
 {
     public static implicit operator Allowed(int status) => new(status);
 
-    public static implicit operator Allowed((int Status, string Problem) refusal) => new(refusal.Status, refusal.Problem);
+    public static implicit operator Allowed((int Status, string Problem) refusal) =>
+        new(refusal.Status, refusal.Problem);
 }
 
 /// <summary>One kind of answer to one kind of request.</summary>
@@ -121,7 +123,7 @@ internal sealed class AcceptedVote(Voter voter, string id, BallotPaper ballot, s
     /// <summary>The idempotency key of the request that was accepted; null if it had none.</summary>
     public string? Key => key;
 
-    /// <summary>What the platform said last: accepted, counted, held or rejected; null while it was not asked.</summary>
+    /// <summary>What the platform said last: accepted, counted, held or rejected; null until it is asked.</summary>
     public string? Status { get; set; }
 
     /// <summary>Why it was rejected; else null.</summary>

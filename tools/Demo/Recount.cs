@@ -10,13 +10,13 @@ namespace Demo;
 /// <param name="Tally">Added up by the database from the ballots' rows.</param>
 /// <param name="VoterCount">Different voters among them.</param>
 /// <param name="Ballots">What each row says, by vote id.</param>
-/// <param name="Refused">Records that are not in the result, by reason; <c>repeated</c> are copies of votes that are.</param>
+/// <param name="Refused">Records outside the result, by reason; <c>repeated</c> are copies of votes in it.</param>
 /// <param name="Rejected">Vote ids of those among them that are no copies.</param>
 internal sealed record RowCount(
     IReadOnlyList<string> Schemas, Tally Tally, long VoterCount, IReadOnlyDictionary<string, string> Ballots,
     IReadOnlyDictionary<string, long> Refused, IReadOnlySet<string> Rejected);
 
-/// <summary>Counts a survey again from the rows, by queries that share nothing with the platform's own counting.</summary>
+/// <summary>Counts a survey again from its rows, by queries that share nothing with the platform's counting.</summary>
 internal sealed class Recount(string database)
 {
     /// <summary>Makes sure that the database can be asked.</summary>
@@ -62,7 +62,7 @@ internal sealed class Recount(string database)
             row => (ballotCount, voterCount) = (row.GetInt64(0), row.GetInt64(1)));
         var votes = new Dictionary<string, long>(StringComparer.Ordinal);
         await ReadAsync(
-            $"SELECT option::text, count(*) FROM ({All("unnest(options) AS option", "ballots")}) AS row GROUP BY option",
+            $"SELECT option::text, count(*) FROM ({All("unnest(options) AS option", "ballots")}) AS row GROUP BY 1",
             row => votes.Add(row.GetString(0), row.GetInt64(1)));
         var ballots = new Dictionary<string, string>(StringComparer.Ordinal);
         await ReadAsync(
@@ -71,7 +71,7 @@ internal sealed class Recount(string database)
                 row.GetFieldValue<int[]>(1), row.IsDBNull(2) ? [] : Texts(row.GetString(2))));
         var refused = new Dictionary<string, long>(StringComparer.Ordinal);
         await ReadAsync(
-            $"SELECT reason, count(*) FROM ({All("coalesce(reason, 'repeated') AS reason", "refused")}) AS row GROUP BY 1",
+            $"SELECT coalesce(reason, 'repeated'), count(*) FROM ({All("reason", "refused")}) AS row GROUP BY 1",
             row => refused.Add(row.GetString(0), row.GetInt64(1)));
         var rejected = new HashSet<string>(StringComparer.Ordinal);
         await ReadAsync(

@@ -5,8 +5,8 @@ using Spectre.Console;
 namespace Demo;
 
 /// <summary>
-/// Shows the election to a person while it goes on, on standard error, and its numbers when it is over: a table on standard
-/// output, or there one line of JSON and the table on standard error.
+/// Shows the election to a person while it goes on, on standard error, and its numbers when it is over: a table on
+/// standard output, or there one line of JSON and the table on standard error.
 /// </summary>
 internal sealed class Report(bool json)
 {
@@ -110,7 +110,8 @@ internal sealed class Report(bool json)
 
     private static Table Frame(Survey survey, int voterCount, Ledger ledger, LiveTally live)
     {
-        var table = new Table().Title(Markup.Escape(survey.Title)).Caption(Markup.Escape(Line(voterCount, ledger, live)))
+        var table = new Table().Title(Markup.Escape(survey.Title))
+            .Caption(Markup.Escape(Line(voterCount, ledger, live)))
             .AddColumns("", "Live", "");
         var tally = live.Last;
         var all = Math.Max(1, tally?.Ballots ?? 0);
@@ -121,7 +122,8 @@ internal sealed class Report(bool json)
             {
                 var votes = tally?.VotesOf(option.Id) ?? 0;
                 table.AddRow(
-                    Markup.Escape(option.Text), $"{votes}", new string('█', (int)Math.Min(BarWidth, votes * BarWidth / all)));
+                    Markup.Escape(option.Text), $"{votes}",
+                    new string('█', (int)Math.Min(BarWidth, votes * BarWidth / all)));
             }
         }
 

@@ -66,7 +66,8 @@ internal sealed class Staff(Client client, Target target, TimeProvider clock)
     /// <returns>The results as staff see them, hidden from the public or not.</returns>
     public Task<Answer> ReadResultsAsync(string survey, CancellationToken cancel) => client.SendAsync(
         () => Requests.Get(
-            target.Internal, $"/v1/internal/surveys/{Uri.EscapeDataString(survey)}/results", target.StaffToken), cancel);
+            target.Internal, $"/v1/internal/surveys/{Uri.EscapeDataString(survey)}/results", target.StaffToken),
+        cancel);
 
     private async Task AskAsync(Uri port, Func<HttpRequestMessage> make, CancellationToken cancel)
     {

@@ -18,7 +18,7 @@ internal sealed class StepByStep(Client client, Target target, Survey survey, Le
         await FinishAsync(voter, given.Session, paper, cancel);
     }
 
-    /// <summary>The same with everything that a voter may do besides: repeat, choose too much, take back, finish twice.</summary>
+    /// <summary>The same with all that voters do besides: repeat, choose too much, take back, finish twice.</summary>
     /// <returns>The answer to the finish; null when it was not reached.</returns>
     public async Task<Answer?> RunThoroughlyAsync(Voter voter, BallotPaper paper, CancellationToken cancel)
     {
@@ -27,7 +27,8 @@ internal sealed class StepByStep(Client client, Target target, Survey survey, Le
         var (session, first) = given;
         var (choice, option) = (paper.Choices[0], paper.Choices[0].Options[0]);
         var again = await GiveAsync("session: same answer again", voter, session, choice, option, [200], cancel);
-        if (again.Text("id") != first) ledger.Fault($"session: the same answer again is {again.Body}, first it was {first}");
+        if (again.Text("id") != first)
+            ledger.Fault($"session: the same answer again is {again.Body}, first it was {first}");
         await ChangeMindAsync(voter, session, paper, cancel);
 
         var finish = await FinishAsync(voter, session, paper, cancel);
@@ -50,7 +51,8 @@ internal sealed class StepByStep(Client client, Target target, Survey survey, Le
         const string what = "session after a ballot";
         string? session = null;
         Answer? answer = null;
-        foreach (var (choice, option) in paper.Choices.SelectMany(choice => choice.Options.Select(option => (choice, option))))
+        var given = paper.Choices.SelectMany(choice => choice.Options.Select(option => (choice, option)));
+        foreach (var (choice, option) in given)
         {
             // Only the second to be cast is refused: the answers themselves may be taken.
             answer = await GiveAsync(what, voter, session, choice, option, [201, (409, "duplicate-vote")], cancel);
@@ -84,8 +86,10 @@ internal sealed class StepByStep(Client client, Target target, Survey survey, Le
                 var answer = await GiveAsync(what, voter, session, choice, option, [201], cancel);
                 if (answer.Status is not (200 or 201)) return null;
 
-                var id = session is null ? Member(answer, "questionAnswer", "id") : answer.Text("id");
-                var of = session is null ? Member(answer, "questionAnswer", "surveyAnswer") : answer.Text("surveyAnswer");
+                // The first answer comes inside its session's.
+                var (id, of) = session is null
+                    ? (Member(answer, "questionAnswer", "id"), Member(answer, "questionAnswer", "surveyAnswer"))
+                    : (answer.Text("id"), answer.Text("surveyAnswer"));
                 session ??= Member(answer, "surveyAnswer", "id");
                 if (session is null || id is null || of != session)
                 {
@@ -105,7 +109,8 @@ internal sealed class StepByStep(Client client, Target target, Survey survey, Le
         foreach (var choice in paper.Choices)
         {
             var question = survey.Questions.First(question => question.Id == choice.Question);
-            if (question.Options.FirstOrDefault(offered => !choice.Options.Contains(offered.Id)) is not { } other) continue;
+            var other = question.Options.FirstOrDefault(offered => !choice.Options.Contains(offered.Id));
+            if (other is null) continue;
             if (choice.Options.Count == question.Max)
             {
                 await GiveAsync(
@@ -128,7 +133,8 @@ internal sealed class StepByStep(Client client, Target target, Survey survey, Le
         var text = choice.Text ?? "";
         var body = session is null
             ? JsonSerializer.SerializeToUtf8Bytes(new { question = choice.Question, option, text })
-            : JsonSerializer.SerializeToUtf8Bytes(new { surveyAnswerId = session, question = choice.Question, option, text });
+            : JsonSerializer.SerializeToUtf8Bytes(
+                new { surveyAnswerId = session, question = choice.Question, option, text });
         var answer = await client.SendAsync(
             () => Requests.Json(HttpMethod.Post, At(voter), Path, voter.Token, body), cancel);
         ledger.Book(what, answer, answer.Uncertain ? [200, .. allowed] : allowed);

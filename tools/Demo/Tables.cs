@@ -57,7 +57,8 @@ internal static class Tables
             .GroupBy(one => (one.Key.Status, one.Key.Problem))
             .OrderBy(group => group.Key)
             .Select(group => ($"{group.Key.Status} {group.Key.Problem}", group.Sum(one => one.Value),
-                string.Join(", ", group.Select(one => one.Key.What.Replace(HostileBallots.Prefix, "", StringComparison.Ordinal))
+                string.Join(", ", group
+                    .Select(one => one.Key.What.Replace(HostileBallots.Prefix, "", StringComparison.Ordinal))
                     .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)))));
         Section("What became of the accepted votes",
         [
@@ -84,7 +85,8 @@ internal static class Tables
             foreach (var row in all)
             {
                 table.AddRow(
-                    Markup.Escape($"  {row.Name}"), row.Count.ToString(CultureInfo.InvariantCulture), Markup.Escape(row.Meaning));
+                    Markup.Escape($"  {row.Name}"), row.Count.ToString(CultureInfo.InvariantCulture),
+                    Markup.Escape(row.Meaning));
             }
         }
     }

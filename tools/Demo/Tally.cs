@@ -23,7 +23,8 @@ internal sealed record Tally(long Ballots, IReadOnlyDictionary<string, long> Vot
 
             return new(results.GetProperty("totalResponses").GetInt64(), votes);
         }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException)
+        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or ArgumentException
+            or FormatException)
         {
             throw new BrokenOffException($"Results cannot be read: {e.Message}");
         }

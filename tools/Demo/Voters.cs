@@ -64,7 +64,8 @@ internal sealed class SignVotersIn(Client client, Target target, TimeProvider cl
     private async Task SignInAsync(
         int count, SurveyFile file, List<Voter> voters, Action<int> progress, CancellationToken cancel)
     {
-        var path = $"/sandbox/voters?count={count}&verified=true&host={target.PublicOf(voters.Count / RequestCountMax)}";
+        var port = target.PublicOf(voters.Count / RequestCountMax);
+        var path = $"/sandbox/voters?count={count}&verified=true&host={port}";
         if (file.Countries is [var country, ..]) path += $"&country={Uri.EscapeDataString(country)}";
         if (file.MinimumAge is { } age) path += $"&age={age}";
         try
