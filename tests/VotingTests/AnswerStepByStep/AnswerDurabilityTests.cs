@@ -80,7 +80,8 @@ public sealed class AnswerDurabilityTests(Postgres postgres)
     {
         var sessions = Enumerable.Range(0, 16).Select(shard => $"SELECT * FROM voting_{shard:00}.sessions");
         await using var query = installation.Database.Source.CreateCommand($"""
-            SELECT (SELECT count(finished_at) FROM ({string.Join(" UNION ALL ", sessions)}) AS s WHERE survey = {poll.Id})
+            SELECT (SELECT count(finished_at) FROM ({string.Join(" UNION ALL ", sessions)}) AS s
+                    WHERE survey = {poll.Id})
                 || ' ' || (SELECT count(*) FROM platform.log_batches WHERE topic = 'votes')
             """);
         return (string?)await query.ExecuteScalarAsync(Cancel);

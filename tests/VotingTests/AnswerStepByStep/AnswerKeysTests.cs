@@ -46,7 +46,8 @@ public sealed class AnswerKeysTests(AnswerSite site)
 
         foreach (var other in new[]
         {
-            voter.AnswerAsync(poll, poll.Words, 1, "a", key: "k"), voter.AnswerAsync(poll, poll.Words, 0, "b", key: "k"),
+            voter.AnswerAsync(poll, poll.Words, 1, "a", key: "k"),
+            voter.AnswerAsync(poll, poll.Words, 0, "b", key: "k"),
             voter.AnswerAsync(poll, poll.Words, 0, key: "k"), voter.AnswerAsync(poll, poll.Words, text: "a", key: "k"),
             voter.AnswerAsync(poll, poll.Words, 0, "a", session, "k"), voter.AnswerAsync(poll, poll.One, 0, key: "k"),
         })
@@ -61,11 +62,12 @@ public sealed class AnswerKeysTests(AnswerSite site)
         var (poll, voter) = (await site.PublishAsync(), await site.VoterAsync());
         var first = await voter.AddAsync(poll, poll.One, 0);
         var session = (string)first["surveyAnswer"]!["id"]!;
-        await (await voter.AnswerAsync(poll, poll.One, 1, session: session, key: "k")).ProblemAsync(422, "invalid-ballot");
+        await (await voter.AnswerAsync(poll, poll.One, 1, session: session, key: "k"))
+            .ProblemAsync(422, "invalid-ballot");
         await voter.TakeBackAsync(poll, session, (string)first["questionAnswer"]!["id"]!);
 
-        Assert.Equal(
-            HttpStatusCode.Created, (await voter.AnswerAsync(poll, poll.One, 1, session: session, key: "k")).StatusCode);
+        var added = await voter.AnswerAsync(poll, poll.One, 1, session: session, key: "k");
+        Assert.Equal(HttpStatusCode.Created, added.StatusCode);
     }
 
     [Fact]

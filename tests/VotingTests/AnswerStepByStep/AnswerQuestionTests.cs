@@ -61,7 +61,8 @@ public sealed class AnswerQuestionTests(AnswerSite site)
         await (await voter.AnswerAsync(poll, poll.One, 1)).ProblemAsync(422, "invalid-ballot");
         var first = await voter.AddAsync(poll, poll.Two, 0, session: session);
         await voter.AddAsync(poll, poll.Two, 1, session: session);
-        var problem = await (await voter.AnswerAsync(poll, poll.Two, 2, session: session)).ProblemAsync(422, "invalid-ballot");
+        var full = await voter.AnswerAsync(poll, poll.Two, 2, session: session);
+        var problem = await full.ProblemAsync(422, "invalid-ballot");
         Assert.NotNull(problem["errors"]!["option"]);
 
         var gone = await voter.TakeBackAsync(poll, session, (string)first["id"]!);
@@ -81,7 +82,8 @@ public sealed class AnswerQuestionTests(AnswerSite site)
     {
         var (poll, voter) = (await site.PublishAsync(), await site.VoterAsync());
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 32).Select(i => voter.AnswerAsync(poll, poll.One, i, host: i)));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 32).Select(i => voter.AnswerAsync(poll, poll.One, i, host: i)));
 
         var statuses = answers.Select(answer => (int)answer.StatusCode).ToList();
         Assert.Equal(1, statuses.Count(status => status == 201));
@@ -218,7 +220,8 @@ public sealed class AnswerQuestionTests(AnswerSite site)
         return (string?)(await answer.JsonAsync())["text"];
     }
 
-    private static void AssertAnswer(JsonNode answer, JsonNode? session, PollQuestion question, int? option, string text)
+    private static void AssertAnswer(
+        JsonNode answer, JsonNode? session, PollQuestion question, int? option, string text)
     {
         Assert.Equal(
             ["id", "surveyAnswer", "question", "option", "text"], answer.AsObject().Select(member => member.Key));

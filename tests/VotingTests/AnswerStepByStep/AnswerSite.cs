@@ -26,8 +26,8 @@ public sealed class AnswerSite(Postgres postgres) : IAsyncLifetime
     internal async Task<AnsweringVoter> VoterAsync() => (await VotersAsync(1))[0];
 
     /// <summary>
-    /// Publishes a survey of three questions: one option of 32 (required), two of three, and none or one of two with words.
-    /// Returns once every process knows it.
+    /// Publishes a survey of three questions: one option of 32 (required), two of three, and none or one of two with
+    /// words. Returns once every process knows it.
     /// </summary>
     internal static async Task<Poll> PublishAsync(Installation installation)
     {
@@ -67,7 +67,8 @@ public sealed class AnswerSite(Postgres postgres) : IAsyncLifetime
     {
         using var request = new HttpRequestMessage(method, $"/v1/internal/surveys{path}");
         request.Headers.Authorization = new("Bearer", await installation.StaffTokenAsync("manager"));
-        if (body is not null) request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+        if (body is not null)
+            request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
         using var answer = await installation.Internal.SendAsync(request, Cancel);
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Cancel));
         return await answer.JsonAsync();
@@ -114,8 +115,8 @@ internal sealed class AnsweringVoter(Installation installation, string token)
 
     /// <summary>Gives one answer. What is null is left out of the body.</summary>
     public Task<HttpResponseMessage> AnswerAsync(
-        Poll poll, PollQuestion question, int? option = null, string? text = null, string? session = null, string? key = null,
-        int host = 0)
+        Poll poll, PollQuestion question, int? option = null, string? text = null, string? session = null,
+        string? key = null, int host = 0)
     {
         var body = new JsonObject { ["question"] = question.Id };
         if (option is { } chosen) body["option"] = question.Options[chosen];

@@ -33,7 +33,8 @@ public sealed class FinishSessionTests(AnswerSite site)
         Assert.Equal((string?)finished["receipt"], (string?)ballot["receipt"]);
         Assert.Equal((string?)finished["finished"], (string?)ballot["acceptedAt"]);
         Assert.Equal(
-            $"{{{poll.One.Options[4]},{poll.Two.Options[0]},{poll.Two.Options[2]}}} {{\"{poll.Words.Id}\": \"because\"}}",
+            $"{{{poll.One.Options[4]},{poll.Two.Options[0]},{poll.Two.Options[2]}}} "
+            + $"{{\"{poll.Words.Id}\": \"because\"}}",
             await ScalarAsync(poll, "ballots", "options::text || ' ' || texts::text"));
 
         for (var host = 0; host < 2; host++)
@@ -167,8 +168,8 @@ public sealed class FinishSessionTests(AnswerSite site)
         while (true)
         {
             var answer = await voter.SendAsync(HttpMethod.Get, $"/v1/surveys/{poll.Id}/votes/mine");
-            if (answer.IsSuccessStatusCode && await answer.JsonAsync() is var vote && (string?)vote["status"] is "counted")
-                return vote;
+            var vote = answer.IsSuccessStatusCode ? await answer.JsonAsync() : null;
+            if ((string?)vote?["status"] is "counted") return vote;
             await Task.Delay(50, deadline.Token);
         }
     }

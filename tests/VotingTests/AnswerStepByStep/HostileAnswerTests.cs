@@ -78,7 +78,10 @@ public sealed class HostileAnswerTests(AnswerSite site)
     public async Task Words_of_every_kind_come_back_as_they_were_given()
     {
         var (poll, voter) = (await site.PublishAsync(), await site.VoterAsync());
-        foreach (var words in new[] { "'; DROP TABLE sessions; --", "{\"a\":1}", "\u2028\ud83d\udc69\u200d\ud83d\ude80", new string('€', 2000) })
+        foreach (var words in new[]
+        {
+            "'; DROP TABLE sessions; --", "{\"a\":1}", "\u2028\ud83d\udc69\u200d\ud83d\ude80", new string('€', 2000),
+        })
         {
             var answer = await voter.AnswerAsync(poll, poll.Words, text: words);
             Assert.Equal(words, (string?)(await answer.JsonAsync())["questionAnswer"]!["text"]);

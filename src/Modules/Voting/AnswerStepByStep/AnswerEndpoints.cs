@@ -28,8 +28,9 @@ internal static class AnswerEndpoints
             .Produces<FinishedBody>();
     }
 
-    private static async Task<Results<JsonHttpResult<FirstAnswerBody>, JsonHttpResult<QuestionAnswerBody>, ProblemHttpResult>>
-        AddAsync(string surveyId, HttpContext context, AnswerQuestion answerQuestion)
+    private static async
+        Task<Results<JsonHttpResult<FirstAnswerBody>, JsonHttpResult<QuestionAnswerBody>, ProblemHttpResult>> AddAsync(
+            string surveyId, HttpContext context, AnswerQuestion answerQuestion)
     {
         var idempotencyKey = IdempotencyKey.Read(context.Request);
         var body = await JsonBody.ReadAsync(context, AnswerJson.Default.AnswerBody);
@@ -90,7 +91,8 @@ internal static class AnswerEndpoints
     private static ProblemHttpResult Refusal(AnswerOutcome outcome, string surveyId) => outcome switch
     {
         AnswerOutcome.NoSuchSession => NoSuchSession(),
-        AnswerOutcome.SessionFinished => SessionFinished.Because("Its answers are frozen; only its finish can be repeated.", []),
+        AnswerOutcome.SessionFinished =>
+            SessionFinished.Because("Its answers are frozen; only its finish can be repeated.", []),
         AnswerOutcome.Refused refused => CastVoteProblems.Of(refused.Why, surveyId),
         var unknown => throw new UnreachableException($"No answer for {unknown.GetType().Name}."),
     };
@@ -130,9 +132,9 @@ internal sealed record FinishedBody(
     string Id, string Survey, string Initialized, string Finished, string VoteId, string Receipt);
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    AllowDuplicateProperties = false, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true,
-    MaxDepth = JsonBody.DepthMax)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, AllowDuplicateProperties = false,
+    RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, MaxDepth = JsonBody.DepthMax)]
 [JsonSerializable(typeof(AnswerBody))]
 [JsonSerializable(typeof(QuestionAnswerBody))]
 [JsonSerializable(typeof(FirstAnswerBody))]

@@ -28,7 +28,8 @@ internal sealed class AnswerQuestion(SurveyDirectory surveys, Sessions sessions,
         if (Check(survey, request.Answer) is { } errors) return Refused(new CastVoteOutcome.InvalidBallot(errors));
         if (!VoterEligibility.Admits(survey.Eligibility)) return Refused(new CastVoteOutcome.NotEligible());
 
-        var key = request.IdempotencyKey is { } given ? VoteIdentity.OfIdempotencyKey(survey.Secret, given) : (Key16?)null;
+        Key16? key = request.IdempotencyKey is { } given
+            ? VoteIdentity.OfIdempotencyKey(survey.Secret, given) : null;
         var isOpen = survey.Status is SurveyStatus.Published;
         // Nothing can be added, and nothing that was remembered is asked for: the shard need not be.
         if (!isOpen && key is null) return Refused(new CastVoteOutcome.NotOpen());
@@ -75,7 +76,8 @@ internal sealed class AnswerQuestion(SurveyDirectory surveys, Sessions sessions,
     {
         if (surveys.Find(surveyId) is not { } survey) return Refused(new CastVoteOutcome.NoSuchSurvey());
         var (place, own) = SessionOf(survey, caller);
-        if (sessionId != own.ToString() || !Key16.TryParse(answerId, out var answer)) return new AnswerOutcome.NoSuchSession();
+        if (sessionId != own.ToString() || !Key16.TryParse(answerId, out var answer))
+            return new AnswerOutcome.NoSuchSession();
 
         string? outcome;
         try

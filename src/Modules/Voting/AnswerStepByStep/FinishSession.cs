@@ -20,7 +20,8 @@ internal sealed class FinishSession(
     /// <param name="sessionId">The session, as given.</param>
     public async Task<FinishOutcome> HandleAsync(VoterCaller caller, int surveyId, string sessionId)
     {
-        if (surveys.Find(surveyId) is not { } survey) return new FinishOutcome.Refused(new CastVoteOutcome.NoSuchSurvey());
+        if (surveys.Find(surveyId) is not { } survey)
+            return new FinishOutcome.Refused(new CastVoteOutcome.NoSuchSurvey());
         var (partition, voterKey) = VoteIdentity.VoterOf(survey.Secret, caller.BallotSubject, map.Partitions);
         var own = VoteIdentity.SessionOf(survey.Secret, voterKey);
         if (sessionId != own.ToString()) return new FinishOutcome.NoSuchSession();
@@ -45,13 +46,15 @@ internal sealed class FinishSession(
     {
         for (var attempt = 0; attempt < AttemptCountMax; attempt++)
         {
-            if (await sessions.FindAsync(place).WaitAsync(cancel) is not { } session) return new FinishOutcome.NoSuchSession();
+            if (await sessions.FindAsync(place).WaitAsync(cancel) is not { } session)
+                return new FinishOutcome.NoSuchSession();
             var request = new CastRequest(caller, survey.Id, session.Answers, null);
             if (session.Frozen is { } frozen)
                 return await CastAsync(request with { Frozen = frozen with { Idempotency = own } }, place, session);
 
             // Before anything is frozen: what is refused now stays open, and can be mended.
-            if (await castVote.RefusalAsync(request, survey, cancel) is { } refusal) return new FinishOutcome.Refused(refusal);
+            if (await castVote.RefusalAsync(request, survey, cancel) is { } refusal)
+                return new FinishOutcome.Refused(refusal);
             var vote = castVote.Freeze(request, survey);
             if (await sessions.FreezeAsync(place, session.Revision, vote) is { } mine)
                 return await CastAsync(request with { Frozen = mine with { Idempotency = own } }, place, session);
@@ -62,7 +65,7 @@ internal sealed class FinishSession(
 
     private async Task<FinishOutcome> CastAsync(CastRequest request, SessionPlace place, Session session)
     {
-        // The rows know better than what was found once, when they know: a vote thought to be first may have been refused.
+        // The rows know better than what was found once, when they know: the vote that seemed first may be refused.
         if (session.SupersededBy is { } first)
         {
             var row = await known.FindAsync(place.Partition, place.Survey, place.VoterKey);

@@ -18,9 +18,11 @@ internal static class SessionRows
                     WHERE answer.survey = session.survey AND answer.voter_key = session.voter_key
                     ORDER BY answer.question, answer.option),
                 ARRAY(SELECT words.question FROM {shard.Schema}.session_texts AS words
-                    WHERE words.survey = session.survey AND words.voter_key = session.voter_key ORDER BY words.question),
+                    WHERE words.survey = session.survey AND words.voter_key = session.voter_key
+                    ORDER BY words.question),
                 ARRAY(SELECT words.text FROM {shard.Schema}.session_texts AS words
-                    WHERE words.survey = session.survey AND words.voter_key = session.voter_key ORDER BY words.question),
+                    WHERE words.survey = session.survey AND words.voter_key = session.voter_key
+                    ORDER BY words.question),
                 session.finished_at, session.vote_id, session.entry, session.receipt
             FROM unnest($1, $2) WITH ORDINALITY AS voter (survey, voter_key, place)
             JOIN {shard.Schema}.sessions AS session USING (survey, voter_key)
@@ -74,7 +76,8 @@ internal static class SessionRows
 }
 
 /// <summary>
-/// Items of one batch, sorted by session, so that no two batches wait for each other; those of one session keep their order.
+/// Items of one batch, sorted by session, so that no two batches wait for each other; those of one session keep their
+/// order.
 /// </summary>
 internal sealed class SessionBatch<TItem>
 {

@@ -31,11 +31,12 @@ internal readonly record struct StoredAnswer(string? Outcome, Key16 Id, string T
 /// <param name="Frozen">The vote that it finished with; null while its answers may change.</param>
 /// <param name="SupersededBy">The vote that was there before it, or null.</param>
 internal sealed record Session(
-    DateTimeOffset InitializedAt, long Revision, IReadOnlyList<Answer> Answers, Reservation? Frozen, Key16? SupersededBy);
+    DateTimeOffset InitializedAt, long Revision, IReadOnlyList<Answer> Answers, Reservation? Frozen,
+    Key16? SupersededBy);
 
 /// <summary>
-/// Sessions in the shards: the writes of many voters are one transaction, and each is durable before it is answered. Safe for
-/// use by many threads and processes: the session's row is locked by whoever changes it.
+/// Sessions in the shards: the writes of many voters are one transaction, and each is durable before it is answered.
+/// Safe for use by many threads and processes: the session's row is locked by whoever changes it.
 /// </summary>
 internal sealed partial class Sessions(VotingDatabase database, TimeProvider clock, ILogger<Sessions> logger)
 {
@@ -44,7 +45,8 @@ internal sealed partial class Sessions(VotingDatabase database, TimeProvider clo
 
     private readonly ConcurrentDictionary<int, BatchedCalls<AddedAnswer, StoredAnswer>> _adding = new();
     private readonly ConcurrentDictionary<int, BatchedCalls<(SessionPlace, bool, Key16), string?>> _takingBack = new();
-    private readonly ConcurrentDictionary<int, BatchedCalls<(SessionPlace, long, Reservation), Reservation?>> _freezing = new();
+    private readonly ConcurrentDictionary<
+        int, BatchedCalls<(SessionPlace, long, Reservation), Reservation?>> _freezing = new();
     private readonly ConcurrentDictionary<int, BatchedCalls<SessionPlace, Session?>> _reading = new();
 
     /// <exception cref="TooManyCallsException">Nothing was done.</exception>
@@ -64,7 +66,8 @@ internal sealed partial class Sessions(VotingDatabase database, TimeProvider clo
     {
         var shard = database.OfPartition(place.Partition);
         return _takingBack.GetOrAdd(shard.Entry.Number, _ => new(
-            answers => TakeBackAsync(shard, answers), BatchCountMax, WaitingCountMax)).CallAsync((place, surveyIsOpen, answer));
+            answers => TakeBackAsync(shard, answers), BatchCountMax, WaitingCountMax))
+            .CallAsync((place, surveyIsOpen, answer));
     }
 
     /// <summary>Freezes a session unless it has changed since it was read, or is frozen already.</summary>
@@ -118,7 +121,8 @@ internal sealed partial class Sessions(VotingDatabase database, TimeProvider clo
             rows.IsDBNull(3) ? default : rows.GetFieldValue<DateTimeOffset>(3)));
     }
 
-    private Task<string?[]> TakeBackAsync(ModuleShard shard, IReadOnlyList<(SessionPlace Place, bool Open, Key16 Answer)> answers)
+    private Task<string?[]> TakeBackAsync(
+        ModuleShard shard, IReadOnlyList<(SessionPlace Place, bool Open, Key16 Answer)> answers)
     {
         var batch = new SessionBatch<(SessionPlace Place, bool Open, Key16 Answer)>(answers, answer => answer.Place);
         object[] columns =
@@ -148,7 +152,8 @@ internal sealed partial class Sessions(VotingDatabase database, TimeProvider clo
     /// <summary>Runs one of the shard's functions: one transaction, one row an item, in the batch's order.</summary>
     /// <returns>By the items' own order; defaults when the shard is another map's.</returns>
     private async Task<TResult[]> WriteAsync<TItem, TResult>(
-        ModuleShard shard, string function, object[] columns, SessionBatch<TItem> batch, Func<NpgsqlDataReader, TResult> read)
+        ModuleShard shard, string function, object[] columns, SessionBatch<TItem> batch,
+        Func<NpgsqlDataReader, TResult> read)
     {
         await using var connection = await shard.Source.OpenConnectionAsync();
         var places = string.Join(", ", Enumerable.Range(1, columns.Length).Select(place => $"${place}"));
@@ -180,6 +185,7 @@ internal sealed partial class Sessions(VotingDatabase database, TimeProvider clo
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "{Schema} is not at epoch {Epoch}, which Shards__Map says: this process has another map")]
+    [LoggerMessage(
+        LogLevel.Error, "{Schema} is not at epoch {Epoch}, which Shards__Map says: this process has another map")]
     private static partial void OtherMap(ILogger logger, string schema, int epoch);
 }

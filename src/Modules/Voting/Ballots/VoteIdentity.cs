@@ -98,7 +98,9 @@ internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key1
         return Key16.Of(digest[..16]);
     }
 
-    /// <returns>The id of the voter's session in this survey. No client can make an idempotency key that equals it.</returns>
+    /// <returns>
+    /// The id of the voter's session in this survey. No client can make an idempotency key that equals it.
+    /// </returns>
     public static Key16 SessionOf(byte[] secret, Key16 voterKey)
     {
         Span<byte> input = stackalloc byte[17];
@@ -109,7 +111,9 @@ internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key1
         return Key16.Of(digest[..16]);
     }
 
-    /// <returns>What is kept of a request that came with an idempotency key: equal requests are equal, and unreadable.</returns>
+    /// <returns>
+    /// What is kept of a request that came with an idempotency key: equal requests are equal, and unreadable.
+    /// </returns>
     /// <param name="secret">The survey's.</param>
     /// <param name="namesSession">Whether the request names its session: it decides the answer's form.</param>
     /// <param name="answer">What the request says; no option is not the same as an option.</param>

@@ -11,10 +11,12 @@ namespace Voting;
 /// <param name="Answers">As given, not checked yet; option ids may repeat.</param>
 /// <param name="IdempotencyKey">1 to 64 visible ASCII characters, or null.</param>
 /// <param name="Frozen">
-/// What <see cref="CastVote.Freeze"/> made of it, when it finishes a session: its repeats get the first answer for good.
+/// What <see cref="CastVote.Freeze"/> made of it, when it finishes a session: its repeats get the first answer for
+/// good.
 /// </param>
 internal sealed record CastRequest(
-    VoterCaller Caller, int SurveyId, IReadOnlyList<Answer> Answers, string? IdempotencyKey, Reservation? Frozen = null);
+    VoterCaller Caller, int SurveyId, IReadOnlyList<Answer> Answers, string? IdempotencyKey,
+    Reservation? Frozen = null);
 
 /// <summary>
 /// Accepts a ballot: reserves the voter's place, appends the ballot, and answers once the log holds it durably. Safe for use
@@ -177,15 +179,19 @@ internal sealed class CastVote(
     {
         var sameKey = vote.Idempotency is { } key && first.Idempotency == key;
         if (!IsSame(vote, first))
-            return sameKey ? new CastVoteOutcome.IdempotencyKeyReused() : new CastVoteOutcome.DuplicateVote(first.VoteId);
+        {
+            return sameKey
+                ? new CastVoteOutcome.IdempotencyKeyReused() : new CastVoteOutcome.DuplicateVote(first.VoteId);
+        }
+
         return sameKey || clock.GetUtcNow() - first.AcceptedAt <= RepeatWithoutKey
             ? new CastVoteOutcome.Repeated(Answer(first))
             : new CastVoteOutcome.DuplicateVote(first.VoteId);
     }
 
     /// <summary>
-    /// The same ballot, cast in the same way: of a session and a request, even where they say the same, the first one stands
-    /// and the second is told of it, or whoever holds the phone could ask a session what the vote was.
+    /// The same ballot, cast in the same way: of a session and a request, even where they say the same, the first one
+    /// stands and the second is told of it, or whoever holds the phone could ask a session what the vote was.
     /// </summary>
     private static bool IsSame(Vote vote, Reservation first) =>
         first.VoteId == vote.Identity.VoteId

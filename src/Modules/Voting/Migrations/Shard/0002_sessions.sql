@@ -1,5 +1,5 @@
--- Ballots that are given answer by answer. A session's row is the lock under which its answers change, as long as it has
--- no finish. Its id is derived from the voter key, so it stands nowhere.
+-- Ballots that are given answer by answer. A session's row is the lock under which its answers change, as long as it
+-- has no finish. Its id is derived from the voter key, so it stands nowhere.
 CREATE TABLE $schema$.sessions (
     survey         integer     NOT NULL,
     voter_key      bytea       NOT NULL CHECK (octet_length(voter_key) = 16),
@@ -53,10 +53,11 @@ CREATE TABLE $schema$.session_keys (
     FOREIGN KEY (survey, voter_key) REFERENCES $schema$.sessions
 );
 
--- Adds answers, one outcome for each and in their order. The caller sorts them by survey and voter, or two batches could
--- wait for each other. No row at all: the caller's map is of another epoch, and nothing was done.
+-- Adds answers, one outcome for each and in their order. The caller sorts them by survey and voter, or two batches
+-- could wait for each other. No row at all: the caller's map is of another epoch, and nothing was done.
 -- Its path is the shard's schema, in which this script runs, so that the same names mean the same tables at every call.
---   opens: the survey takes answers; begins: a session may be begun; options: 0 is none; texts: null leaves what is there.
+--   opens: the survey takes answers; begins: a session may be begun; options: 0 is none; texts: null leaves what is
+--   there.
 CREATE FUNCTION $schema$.choose(
     map_epoch integer, asked_at timestamptz, surveys integer[], voters bytea[], opens boolean[], begins boolean[],
     questions integer[], options integer[], maxima integer[], texts text[], keys bytea[], requests bytea[])
@@ -92,7 +93,8 @@ BEGIN
         ELSIF held.finished_at IS NOT NULL THEN outcome := 'finished';
         ELSE
             SELECT a.id INTO answer_id FROM $schema$.session_answers a
-            WHERE a.survey = surveys[i] AND a.voter_key = voters[i] AND a.question = questions[i] AND a.option = options[i];
+            WHERE a.survey = surveys[i] AND a.voter_key = voters[i] AND a.question = questions[i]
+                AND a.option = options[i];
             IF answer_id IS NOT NULL THEN outcome := 'repeated';
             ELSIF options[i] > 0 AND maxima[i] <= (
                 SELECT count(*) FROM $schema$.session_answers a
@@ -171,8 +173,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Freezes sessions that still are as they were read, and answers with what is frozen then, by this call or an earlier one:
--- nulls where the answers have changed. Order and epoch as above.
+-- Freezes sessions that still are as they were read, and answers with what is frozen then, by this call or an earlier
+-- one: nulls where the answers have changed. Order and epoch as above.
 CREATE FUNCTION $schema$.freeze(
     map_epoch integer, surveys integer[], voters bytea[], revisions bigint[], moments timestamptz[], votes bytea[],
     entries bytea[], receipts bytea[])
