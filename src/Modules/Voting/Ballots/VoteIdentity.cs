@@ -15,11 +15,11 @@ internal readonly record struct Key16(UInt128 Value) : IComparable<Key16>
     /// <summary>Reads the wire's form: 22 characters of base64url.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out Key16 key)
     {
-        Span<byte> bytes = stackalloc byte[18];
+        Span<byte> bytes = stackalloc byte[16];
         key = default;
-        if (text.Length != 22 || !Base64Url.TryDecodeFromChars(text, bytes, out var written) || written != 16) return false;
-        key = Of(bytes[..16]);
-        return key.ToString().AsSpan().SequenceEqual(text);
+        if (!Base64Id.TryDecode(text, bytes)) return false;
+        key = Of(bytes);
+        return true;
     }
 
     public byte[] ToBytes()

@@ -29,11 +29,7 @@ internal readonly record struct SurveyCursor(long At, int Id) : IComparable<Surv
     {
         cursor = default;
         Span<byte> bytes = stackalloc byte[SizeBytes];
-        if (text.Length != Base64Url.GetEncodedLength(SizeBytes) || !Base64Url.IsValid(text)
-            || !Base64Url.TryDecodeFromChars(text, bytes, out var count) || count != SizeBytes)
-        {
-            return false;
-        }
+        if (!Base64Id.TryDecode(text, bytes)) return false;
 
         cursor = new(BinaryPrimitives.ReadInt64BigEndian(bytes), BinaryPrimitives.ReadInt32BigEndian(bytes[8..]));
         return cursor is { At: >= 0, Id: > 0 };
