@@ -22,6 +22,7 @@ public static class ResultsModule
         services.AddSettings<ResultsOptions>("Results");
         if ((roles & Showing) is Role.None) return;
 
+        services.AddMeter(ResultsMetrics.MeterName);
         services.AddSingleton<ResultsMetrics>();
         services.AddSingleton(provider =>
         {

@@ -15,7 +15,7 @@ namespace Platform;
 internal sealed class JsonLogFormatter(IOptions<ServiceOptions> service, ProcessRoles roles, TimeProvider clock)
     : ConsoleFormatter(FormatterName)
 {
-    public const string FormatterName = "voting";
+    public const string FormatterName = "json-lines";
 
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

@@ -11,16 +11,16 @@ namespace Platform;
 public sealed record ProcessRoles(Role Roles)
 {
     /// <summary>The service's name in logs, metrics and traces, such as <c>voting-host/api</c>.</summary>
-    public string Service { get; } = "voting-host/"
-        + (Roles == Role.All ? "all" : Roles.ToString().ToLowerInvariant().Replace(", ", "+", StringComparison.Ordinal));
+    public string Service { get; } = "voting-host/" + (Roles == Role.All
+        ? "all"
+        : Roles.ToString().ToLowerInvariant().Replace(", ", "+", StringComparison.Ordinal));
 }
 
 /// <summary>Logs and metrics.</summary>
 public static class Telemetry
 {
-    /// <summary>Meters whose names begin so are published.</summary>
-    private static readonly string[] Meters =
-        ["Platform", "Identity", "Voting", "Results", "Audit", "Backoffice", "Npgsql", "Microsoft.AspNetCore.*"];
+    /// <summary>Meters that are published whatever the modules are.</summary>
+    private static readonly string[] Meters = ["Platform", "Npgsql", "Microsoft.AspNetCore.*"];
 
     /// <summary>JSON logs on standard output, and metrics for the management listener.</summary>
     public static void AddTelemetry(this IServiceCollection services, ProcessRoles roles)
@@ -37,4 +37,8 @@ public static class Telemetry
                 .AddRuntimeInstrumentation()
                 .AddPrometheusExporter());
     }
+
+    /// <summary>Publishes what a module's meter of that name measures.</summary>
+    public static void AddMeter(this IServiceCollection services, string name) =>
+        services.ConfigureOpenTelemetryMeterProvider(metrics => metrics.AddMeter(name));
 }
