@@ -19,7 +19,6 @@ public static class PlatformModule
         services.AddSettings<DatabaseOptions>("Database");
         services.AddSettings<ShardOptions>("Shards");
         services.AddSettings<LogOptions>("Log")
-            .Validate(log => log.Provider is "" or "postgres", "Set Log__Provider to postgres")
             .Validate(
                 log => roles is Role.All || log.Provider.Length > 0,
                 "Set Log__Provider to postgres: only role all runs on the embedded default");

@@ -10,8 +10,9 @@ internal sealed class VotingOptions
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// Where reservations are kept: <c>in-process</c>; empty means the embedded default, in role <c>all</c> only. Named, it
-    /// runs in any role: of several api processes each knows only its own, and the shards' rows decide between them.
+    /// Where reservations are kept: <c>in-process</c>; empty means the embedded default, in role
+    /// <c>all</c> only. Named, it runs in any role: of several api processes each knows only its own,
+    /// and the shards' rows decide between them.
     /// </summary>
     [RegularExpression("(in-process)?", ErrorMessage = "Set Voting__Reservations to in-process")]
     public string Reservations { get; set; } = "";

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Platform;
 
-/// <summary>Buckets: the 65,536 slices that all voters are spread over. A partition of <c>votes</c> is a range of them.</summary>
+/// <summary>
+/// Buckets: the 65,536 slices that all voters are spread over. A partition of <c>votes</c> is a range of them.
+/// </summary>
 public static class Buckets
 {
     /// <summary>How many there are.</summary>

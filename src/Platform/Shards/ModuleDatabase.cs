@@ -5,8 +5,8 @@ using Npgsql;
 namespace Platform;
 
 /// <summary>
-/// One module's way to its own tables: connections on which its PostgreSQL role is set, in the control database and in every
-/// shard. Each module derives its own, so that none is handed another's. Safe for use by many threads.
+/// One module's way to its own tables: connections on which its PostgreSQL role is set, in the control database and in
+/// every shard. Each module derives its own, so that none is handed another's. Safe for use by many threads.
 /// </summary>
 public abstract class ModuleDatabase : IAsyncDisposable
 {

@@ -7,8 +7,12 @@ namespace Platform;
 /// <summary>The control database. Section <c>Database</c>.</summary>
 public sealed class DatabaseOptions
 {
-    /// <summary>Npgsql connection string of the installation's owner: it migrates, and may take every module's role.</summary>
+    /// <summary>
+    /// Npgsql connection string of the installation's owner: it migrates, and may take every module's role.
+    /// </summary>
     [Required(ErrorMessage = "Set Database__ConnectionString to the control database, such as "
+        + "Host=127.0.0.1;Database=voting;Username=voting;Password=…")]
+    [NpgsqlConnectionString(ErrorMessage = "Database__ConnectionString is no Npgsql connection string, such as "
         + "Host=127.0.0.1;Database=voting;Username=voting;Password=…")]
     public string ConnectionString { get; set; } = "";
 
@@ -21,6 +25,7 @@ public sealed class DatabaseOptions
 public sealed class ShardOptions
 {
     /// <summary>The shards; empty means 16 (or as many as there are partitions) in the control database.</summary>
+    [ValidateEnumeratedItems]
     public ShardPlace[] Map { get; set; } = [];
 }
 
@@ -36,9 +41,11 @@ public sealed class ShardPlace
     public string Partitions { get; set; } = "";
 
     /// <summary>Npgsql connection string; empty means the control database.</summary>
+    [NpgsqlConnectionString(ErrorMessage = "Shards__Map: a ConnectionString is no Npgsql connection string")]
     public string ConnectionString { get; set; } = "";
 
     /// <summary>Where votes of its buckets are accepted.</summary>
+    [Required, StringLength(64)]
     public string Region { get; set; } = "local";
 
     /// <summary>Raised whenever partitions move: a process with an older one writes nothing.</summary>
@@ -50,6 +57,7 @@ public sealed class ShardPlace
 public sealed class LogOptions
 {
     /// <summary><c>postgres</c>; empty means the embedded default, in role <c>all</c> only.</summary>
+    [RegularExpression("postgres", ErrorMessage = "Set Log__Provider to postgres")]
     public string Provider { get; set; } = "";
 
     /// <summary>P: partitions of <c>votes</c>. Fixed at installation.</summary>
@@ -76,14 +84,19 @@ public sealed class ShardMap
         Partitions = log.Value.VotePartitions;
         Shards = shards.Value.Map.Length == 0
             ? Default(Partitions, database.Value.ConnectionString)
-            : [.. shards.Value.Map.Select(place => Entry(place, database.Value.ConnectionString)).OrderBy(s => s.Number)];
+            : [.. shards.Value.Map.Select(place => Entry(place, database.Value.ConnectionString))
+                .OrderBy(shard => shard.Number)];
         _byPartition = new ShardEntry[Partitions];
         foreach (var shard in Shards)
         {
             for (var partition = shard.PartitionFirst; partition <= shard.PartitionLast; partition++)
             {
                 if (partition >= Partitions || _byPartition[partition] is not null)
-                    throw Invalid($"Shards__Map: partition {partition} of {Partitions} is named twice or is not there.");
+                {
+                    throw Invalid(
+                        $"Shards__Map: partition {partition} of {Partitions} is named twice or is not there.");
+                }
+
                 _byPartition[partition] = shard;
             }
         }
@@ -122,7 +135,8 @@ public sealed class ShardMap
             throw Invalid($"Shards__Map: write the partitions of shard {place.Number} like 0-3 or 7.");
         }
 
-        return new(place.Number, first, last, place.ConnectionString is "" ? control : place.ConnectionString, place.Epoch);
+        var connection = place.ConnectionString is "" ? control : place.ConnectionString;
+        return new(place.Number, first, last, connection, place.Epoch);
     }
 
     private static OptionsValidationException Invalid(string message) =>
