@@ -15,13 +15,15 @@ internal static class Composition
     public static readonly MigrationSet[] Migrations =
     [
         PlatformModule.Migrations, IdentityModule.Migrations, VotingModule.Migrations,
+        ResultsModule.Migrations, AuditModule.Migrations, BackofficeModule.Migrations,
     ];
 
     /// <returns>An application with everything that the roles need, its settings checked.</returns>
     /// <exception cref="InvalidSettingsException">A setting is wrong; says which and what to set.</exception>
     public static WebApplication Build(Role roles, SettingsSources sources)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        var builder = WebApplication.CreateSlimBuilder(
+            new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         var configuration = builder.Configuration;
         ((IConfigurationBuilder)configuration).Sources.Clear();
         configuration.AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: true);
