@@ -5,7 +5,9 @@ using Platform;
 
 namespace Host;
 
-/// <summary>The verbs of <c>voting-host</c>. Whatever is wrong with how it was called is one line and exit code 2.</summary>
+/// <summary>
+/// The verbs of <c>voting-host</c>. Whatever is wrong with how it was called is one line and exit code 2.
+/// </summary>
 internal static partial class CommandLine
 {
     private const int Failed = 1;
@@ -44,8 +46,9 @@ internal static partial class CommandLine
             Description = "A JSON file of settings; environment variables and --Section:Key=value come after it.",
             Recursive = true,
         };
-        var root = new RootCommand("The voting platform. Settings are given as --Section:Key=value, Section__Key in the "
-            + "environment, or a JSON file.") { TreatUnmatchedTokensAsErrors = false };
+        var root = new RootCommand(
+            "The voting platform. Settings are given as --Section:Key=value, Section__Key in the environment, or a "
+            + "JSON file.") { TreatUnmatchedTokensAsErrors = false };
         root.Options.Add(roles);
         root.Options.Add(file);
         root.SetAction((parsed, cancel) =>
@@ -58,7 +61,11 @@ internal static partial class CommandLine
         migrate.SetAction((parsed, cancel) => Migrating.RunAsync(Settings(parsed, file), cancel));
         root.Subcommands.Add(migrate);
 
-        var staffRole = new Option<string>("--role") { Description = "manager, investigator, auditor or admin.", Required = true };
+        var staffRole = new Option<string>("--role")
+        {
+            Description = "manager, investigator, auditor or admin.",
+            Required = true,
+        };
         var token = new Command("token", "Prints a staff token, where console accounts are not required.")
         {
             TreatUnmatchedTokensAsErrors = false,
@@ -72,7 +79,10 @@ internal static partial class CommandLine
 
     private static Command Poison(Option<FileInfo?> file)
     {
-        var list = new Command("list", "Lists records of votes that could not be decoded.") { TreatUnmatchedTokensAsErrors = false };
+        var list = new Command("list", "Lists records of votes that could not be decoded.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
         list.SetAction((parsed, cancel) => PoisonRecords.ListAsync(Settings(parsed, file), cancel));
 
         var partition = new Option<int>("--partition") { Description = "Of votes.", Required = true };
@@ -94,11 +104,15 @@ internal static partial class CommandLine
         foreach (var token in settings)
         {
             if (!SettingPattern().IsMatch(token))
-                throw new InvalidSettingsException($"'{token}' is not understood; write settings as --Section:Key=value.");
+            {
+                throw new InvalidSettingsException(
+                    $"'{token}' is not understood; write settings as --Section:Key=value.");
+            }
         }
 
         var chosen = parsed.GetValue(file);
-        if (chosen is { Exists: false }) throw new InvalidSettingsException($"There is no settings file {chosen.FullName}.");
+        if (chosen is { Exists: false })
+            throw new InvalidSettingsException($"There is no settings file {chosen.FullName}.");
         return new(chosen, [.. settings.Select(token => token.Replace("__", ":", StringComparison.Ordinal))]);
     }
 

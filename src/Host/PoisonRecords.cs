@@ -12,7 +12,8 @@ internal static class PoisonRecords
         return 0;
     }
 
-    public static async Task<int> DismissAsync(int partition, long offset, SettingsSources sources, CancellationToken cancel)
+    public static async Task<int> DismissAsync(
+        int partition, long offset, SettingsSources sources, CancellationToken cancel)
     {
         await using var app = Composition.Build(Role.All, sources);
         if (!await VotingModule.DismissPoisonAsync(app.Services, partition, offset, cancel))

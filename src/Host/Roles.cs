@@ -20,10 +20,15 @@ internal static class Roles
     public static Role Parse(string? text)
     {
         var roles = Role.None;
-        foreach (var name in (text ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        const StringSplitOptions Tidy = StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries;
+        foreach (var name in (text ?? "").Split(',', Tidy))
         {
             if (!ByName.TryGetValue(name, out var role))
-                throw new InvalidSettingsException($"There is no role '{name}': use --role {string.Join(" | ", Names)}.");
+            {
+                throw new InvalidSettingsException(
+                    $"There is no role '{name}': use --role {string.Join(" | ", Names)}.");
+            }
+
             roles |= role;
         }
 

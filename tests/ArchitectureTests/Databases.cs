@@ -1,4 +1,3 @@
-using ArchitectureTests;
 using Microsoft.Extensions.Options;
 using Platform;
 using Testing;

@@ -145,6 +145,6 @@ public sealed class DependencyTests
 
     private static class Starter
     {
-        public static object Start() => Voting.VotingModule.Migrations;
+        public static Platform.MigrationSet Start() => Voting.VotingModule.Migrations;
     }
 }

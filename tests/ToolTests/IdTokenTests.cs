@@ -55,7 +55,8 @@ public sealed class IdTokenTests(RunningSandbox sandbox)
         Assert.Equal("somebody-else", expired.Claim("aud"));
         Assert.Equal("https://issuer.example", expired.Claim("iss"));
 
-        var bare = await MintAsync("google", "?flaw=no-nonce&flaw=no-subject&flaw=no-expiry&flaw=issuer-without-scheme");
+        var bare = await MintAsync(
+            "google", "?flaw=no-nonce&flaw=no-subject&flaw=no-expiry&flaw=issuer-without-scheme");
         Assert.True(bare.SignatureIsGood);
         Assert.All(["nonce", "sub", "exp"], name => Assert.False(bare.Claims.TryGetProperty(name, out _)));
         Assert.DoesNotContain("://", bare.Claim("iss"), StringComparison.Ordinal);

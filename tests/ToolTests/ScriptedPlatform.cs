@@ -4,7 +4,9 @@ using System.Text;
 
 namespace ToolTests;
 
-/// <summary>What the sandbox meets in place of the platform: answers a sign-in with the status that its turn has.</summary>
+/// <summary>
+/// What the sandbox meets in place of the platform: answers a sign-in with the status that its turn has.
+/// </summary>
 internal sealed class ScriptedPlatform : IAsyncDisposable
 {
     private readonly HttpListener _listener = new();

@@ -3,10 +3,11 @@ using System.Threading.Channels;
 namespace Voting;
 
 /// <summary>
-/// Turns calls that come one by one into batches: while one batch is under way, the next one gathers. Safe for use by many
-/// threads.
+/// Turns calls that come one by one into batches: while one batch is under way, the next
+/// one gathers. Safe for use by many threads.
 /// </summary>
-/// <param name="run">Answers a batch, one response a request, in order. What it throws, every call of the batch gets.</param>
+/// <param name="run">Answers a batch, one response a request, in order. What it throws,
+/// every call of the batch gets.</param>
 /// <param name="batchCountMax">Largest batch, in calls.</param>
 /// <param name="waitingCountMax">Most calls that wait; further ones are refused at once.</param>
 internal sealed class BatchedCalls<TRequest, TResponse>(
@@ -30,7 +31,8 @@ internal sealed class BatchedCalls<TRequest, TResponse>(
         {
             while (_waiting.Reader.TryPeek(out _)) await RunAsync();
             Volatile.Write(ref _running, 0);
-            // A call may have come after the last look and before the flag fell: then whoever raises the flag drains it.
+            // A call may have come after the last look and before the flag fell: then
+            // whoever raises the flag drains it.
         }
         while (_waiting.Reader.TryPeek(out _) && Interlocked.CompareExchange(ref _running, 1, 0) == 0);
     }
@@ -55,7 +57,8 @@ internal sealed class BatchedCalls<TRequest, TResponse>(
     {
         public TRequest Request { get; } = request;
 
-        public TaskCompletionSource<TResponse> Response { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<TResponse> Response { get; } =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }
 

@@ -4,13 +4,19 @@ using Microsoft.Extensions.Options;
 
 namespace Platform;
 
-/// <summary>A section of the settings and the class that it is bound to: what the check of unknown keys goes by.</summary>
+/// <summary>
+/// A section of the settings and the class that it is bound to: what the check of unknown keys goes by.
+/// </summary>
 public sealed record SettingsSection(string Path, Type Type);
 
-/// <summary>Settings are bound and checked by every process alike, whatever its roles, before anything starts.</summary>
+/// <summary>
+/// Settings are bound and checked by every process alike, whatever its roles, before anything starts.
+/// </summary>
 public static class Settings
 {
-    /// <summary>Binds <typeparamref name="T"/> to a section and has it checked, data annotations included, at start.</summary>
+    /// <summary>
+    /// Binds <typeparamref name="T"/> to a section and has it checked, data annotations included, at start.
+    /// </summary>
     public static OptionsBuilder<T> AddSettings<T>(this IServiceCollection services, string path)
         where T : class
     {
@@ -32,14 +38,16 @@ public static class Settings
         }
         catch (OptionsValidationException e)
         {
-            throw new InvalidSettingsException(string.Join(' ', e.Failures.Select(failure => Name(failure, e, sections))));
+            throw new InvalidSettingsException(
+                string.Join(' ', e.Failures.Select(failure => Name(failure, e, sections))));
         }
         catch (AggregateException e) when (e.InnerExceptions.All(inner => inner is OptionsValidationException))
         {
             throw new InvalidSettingsException(string.Join(' ', e.InnerExceptions.Cast<OptionsValidationException>()
                 .SelectMany(inner => inner.Failures.Select(failure => Name(failure, inner, sections)))));
         }
-        catch (InvalidOperationException e) when (e.InnerException is FormatException or ArgumentException or OverflowException)
+        catch (InvalidOperationException e)
+            when (e.InnerException is FormatException or ArgumentException or OverflowException)
         {
             throw new InvalidSettingsException(e.Message);
         }
@@ -52,7 +60,8 @@ public static class Settings
         var said = failure.Split("with the error: ", 2);
         var text = said.Length == 2 ? said[1].Trim().Trim('.').Trim('\'') : failure;
         // A message that names the key needs no section before it.
-        return (text.Contains("__", StringComparison.Ordinal) ? text : $"{path.Replace(":", "__")}: {text}").TrimEnd('.') + ".";
+        var named = text.Contains("__", StringComparison.Ordinal) ? text : $"{path.Replace(":", "__")}: {text}";
+        return $"{named.TrimEnd('.')}.";
     }
 
     private static void RefuseUnknownKeys(IConfiguration configuration, SettingsSection[] sections)
@@ -72,8 +81,8 @@ public static class Settings
 
     private static IEnumerable<string> Keys(string path, Type type)
     {
-        if (type.IsPrimitive || type.IsEnum || type == typeof(string) || type == typeof(TimeSpan) || type == typeof(decimal)
-            || type == typeof(DateTimeOffset) || type == typeof(Uri))
+        if (type.IsPrimitive || type.IsEnum || type == typeof(string) || type == typeof(TimeSpan)
+            || type == typeof(decimal) || type == typeof(DateTimeOffset) || type == typeof(Uri))
         {
             return [path];
         }
@@ -101,7 +110,8 @@ public static class Settings
             var diagonal = row[0]++;
             for (var j = 1; j <= b.Length; j++)
             {
-                var substitution = diagonal + (char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 1]) ? 0 : 1);
+                var same = char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 1]);
+                var substitution = diagonal + (same ? 0 : 1);
                 diagonal = row[j];
                 row[j] = Math.Min(substitution, 1 + Math.Min(row[j], row[j - 1]));
             }

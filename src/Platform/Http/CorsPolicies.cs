@@ -4,7 +4,9 @@ using Microsoft.Extensions.Options;
 
 namespace Platform;
 
-/// <summary>Any page may read what is public; the rest is for the configured origins; nothing internal is for any.</summary>
+/// <summary>
+/// Any page may read what is public; the rest is for the configured origins; nothing internal is for any.
+/// </summary>
 internal sealed class CorsPolicies(IOptions<HttpOptions> options) : ICorsPolicyProvider
 {
     private readonly CorsPolicy _reading = new CorsPolicyBuilder().AllowAnyOrigin().AllowAnyHeader().WithMethods("GET")
@@ -19,8 +21,10 @@ internal sealed class CorsPolicies(IOptions<HttpOptions> options) : ICorsPolicyP
 
     public Task<CorsPolicy?> GetPolicyAsync(HttpContext context, string? policyName)
     {
-        if (context.Features.Get<ListenerFeature>() is not { Listener: Listener.Public }) return Task.FromResult<CorsPolicy?>(null);
-        if (_origins.Contains(context.Request.Headers.Origin.ToString())) return Task.FromResult<CorsPolicy?>(_everything);
+        if (context.Features.Get<ListenerFeature>() is not { Listener: Listener.Public })
+            return Task.FromResult<CorsPolicy?>(null);
+        if (_origins.Contains(context.Request.Headers.Origin.ToString()))
+            return Task.FromResult<CorsPolicy?>(_everything);
 
         var method = HttpMethods.IsOptions(context.Request.Method)
             ? context.Request.Headers.AccessControlRequestMethod.ToString() : context.Request.Method;

@@ -22,7 +22,9 @@ public sealed class HttpOptions : IValidatableObject
     [Range(0, 65_535)]
     public int ManagementPort { get; set; } = 9090;
 
-    /// <summary>Origins of web pages that may call more than public GETs, such as <c>https://vote.example</c>.</summary>
+    /// <summary>
+    /// Origins of web pages that may call more than public GETs, such as <c>https://vote.example</c>.
+    /// </summary>
     public string[] AllowedOrigins { get; set; } = [];
 
     /// <summary>Most connections at once on all listeners; further ones are refused by the kernel's queue.</summary>

@@ -11,11 +11,14 @@ public static class JsonBody
     /// <summary>Largest body unless an endpoint says otherwise.</summary>
     public const int SizeBytesMax = 64 * 1024;
 
-    /// <summary>Deepest nesting that any request needs, and then some: say it in the source-generated context.</summary>
+    /// <summary>
+    /// Deepest nesting that any request needs, and then some: say it in the source-generated context.
+    /// </summary>
     public const int DepthMax = 16;
 
     /// <summary>Reads the whole body as one JSON value.</summary>
-    /// <exception cref="MalformedRequestException">It is not what <paramref name="type"/> says; becomes a 400 or 415.</exception>
+    /// <exception cref="MalformedRequestException">It is not what <paramref name="type"/>
+    /// says; becomes a 400 or 415.</exception>
     /// <exception cref="BadHttpRequestException">Too large (413) or broken off.</exception>
     public static async ValueTask<T> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type)
         where T : class
@@ -46,7 +49,8 @@ public static class JsonBody
         var said when said.Contains("could not be mapped", StringComparison.Ordinal) => "There is no such member.",
         var said when said.Contains("missing required", StringComparison.Ordinal) => "A required member is missing.",
         var said when said.Contains("uplicate", StringComparison.Ordinal) => "The member is there twice.",
-        var said when said.Contains("could not be converted", StringComparison.Ordinal) => "The value is of the wrong type.",
+        var said when said.Contains("could not be converted", StringComparison.Ordinal) =>
+            "The value is of the wrong type.",
         _ => "This is not valid JSON.",
     };
 
@@ -59,7 +63,9 @@ public static class JsonBody
     }
 }
 
-/// <summary>A request that cannot be understood. Becomes a problem document wherever it is thrown in a request.</summary>
+/// <summary>
+/// A request that cannot be understood. Becomes a problem document wherever it is thrown in a request.
+/// </summary>
 public sealed class MalformedRequestException(
     Problem problem, string detail, IReadOnlyDictionary<string, string[]>? errors = null) : Exception(detail)
 {

@@ -33,12 +33,16 @@ public static class ListenerRouting
 /// <summary>Which listener a connection came in by: set on the connection, so no header can change it.</summary>
 internal sealed record ListenerFeature(Listener Listener);
 
-/// <summary>Splits the routing tree by listener before methods are looked at, so that not even a 405 tells of an internal address.</summary>
+/// <summary>
+/// Splits the routing tree by listener before methods are looked at, so that not even a
+/// 405 tells of an internal address.
+/// </summary>
 internal sealed class ListenerMatcherPolicy : MatcherPolicy, IEndpointComparerPolicy, INodeBuilderPolicy
 {
     public override int Order => -10_000;
 
-    public IComparer<Endpoint> Comparer { get; } = Comparer<Endpoint>.Create((a, b) => ListenerOf(a).CompareTo(ListenerOf(b)));
+    public IComparer<Endpoint> Comparer { get; } =
+        Comparer<Endpoint>.Create((a, b) => ListenerOf(a).CompareTo(ListenerOf(b)));
 
     public bool AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) => true;
 

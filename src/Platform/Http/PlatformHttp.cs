@@ -26,7 +26,8 @@ public static class PlatformHttp
         services.AddProblemDetails(options => options.CustomizeProblemDetails = Problem.Complete);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, ListenerMatcherPolicy>());
         services.AddHealthChecks();
-        services.AddOptions<KestrelServerOptions>().Configure<IOptions<HttpOptions>, OpenListeners>((kestrel, http, open) =>
+        var server = services.AddOptions<KestrelServerOptions>();
+        server.Configure<IOptions<HttpOptions>, OpenListeners>((kestrel, http, open) =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = JsonBody.SizeBytesMax;
@@ -36,20 +37,24 @@ public static class PlatformHttp
             kestrel.Limits.MaxResponseBufferSize = 8 * 1024;
             // A slow upload holds a connection and nothing else, and not for long: 64 KiB at 240 B/s is our limit.
             kestrel.Limits.MinRequestBodyDataRate = new(240, TimeSpan.FromSeconds(5));
-            if ((roles & (Role.Api | Role.Sse | Role.Audit)) is not Role.None) Listen(Listener.Public, http.Value.PublicPort);
+            if ((roles & (Role.Api | Role.Sse | Role.Audit)) is not Role.None)
+                Listen(Listener.Public, http.Value.PublicPort);
             if (roles.HasFlag(Role.Backoffice)) Listen(Listener.Internal, http.Value.InternalPort);
             Listen(Listener.Management, http.Value.ManagementPort);
 
-            void Listen(Listener listener, int port) => kestrel.Listen(IPAddress.Parse(http.Value.Address), port, endpoint =>
+            void Listen(Listener listener, int port)
             {
                 var feature = new ListenerFeature(listener);
-                endpoint.Use(inner => connection =>
+                kestrel.Listen(IPAddress.Parse(http.Value.Address), port, endpoint =>
                 {
-                    connection.Features.Set(feature);
-                    return inner(connection);
+                    endpoint.Use(inner => connection =>
+                    {
+                        connection.Features.Set(feature);
+                        return inner(connection);
+                    });
+                    open.Add(listener, endpoint);
                 });
-                open.Add(listener, endpoint);
-            });
+            }
         });
     }
 
@@ -76,12 +81,15 @@ public static class PlatformHttp
     }
 
     /// <summary>Registers a condition that must hold before the process is given requests.</summary>
-    public static void AddReadiness(this IServiceCollection services, string name, Func<IServiceProvider, bool> ready) =>
-        services.AddHealthChecks().Add(new HealthCheckRegistration(name, provider => new Readiness(provider, ready), null, null));
+    public static void AddReadiness(
+        this IServiceCollection services, string name, Func<IServiceProvider, bool> ready) => services
+        .AddHealthChecks()
+        .Add(new HealthCheckRegistration(name, provider => new Readiness(provider, ready), null, null));
 
     private sealed class Readiness(IServiceProvider services, Func<IServiceProvider, bool> ready) : IHealthCheck
     {
-        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        public Task<HealthCheckResult> CheckHealthAsync(
+            HealthCheckContext context, CancellationToken cancellationToken = default) =>
             Task.FromResult(ready(services) ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy());
     }
 }
@@ -92,7 +100,8 @@ public sealed class OpenListeners
     private readonly Dictionary<Listener, ListenOptions> _open = [];
 
     /// <returns>The port, or null when the roles have no such listener.</returns>
-    public int? Port(Listener listener) => _open.TryGetValue(listener, out var options) ? options.IPEndPoint?.Port : null;
+    public int? Port(Listener listener) =>
+        _open.TryGetValue(listener, out var options) ? options.IPEndPoint?.Port : null;
 
     internal void Add(Listener listener, ListenOptions options) => _open[listener] = options;
 }

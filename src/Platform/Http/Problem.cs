@@ -15,19 +15,44 @@ public sealed record Problem(string Code, int Status, string Title)
     public const string BaseUri = "https://errors.voting/";
 
     // Kinds that every module gives; a module's own stand beside the slice that gives them.
+
+    /// <summary>The request cannot be read, or a member of it is missing or wrong.</summary>
     public static readonly Problem MalformedRequest = new("malformed-request", 400, "The request is malformed");
+
+    /// <summary>There is no token, or it is not taken.</summary>
     public static readonly Problem Unauthenticated = new("unauthenticated", 401, "The caller is not known");
+
+    /// <summary>The caller is known and may not do this.</summary>
     public static readonly Problem Forbidden = new("forbidden", 403, "The caller may not do this");
+
+    /// <summary>There is no such thing, or none that the caller may know of.</summary>
     public static readonly Problem NotFound = new("not-found", 404, "There is no such thing here");
-    public static readonly Problem MethodNotAllowed = new("method-not-allowed", 405, "This method is not for this address");
+
+    /// <summary>The address is there, but takes other methods.</summary>
+    public static readonly Problem MethodNotAllowed =
+        new("method-not-allowed", 405, "This method is not for this address");
+
+    /// <summary>The body is larger than the address takes.</summary>
     public static readonly Problem PayloadTooLarge = new("payload-too-large", 413, "The request is too large");
+
+    /// <summary>The body is not JSON.</summary>
     public static readonly Problem UnsupportedMediaType =
         new("unsupported-media-type", 415, "The request's media type is not taken here");
+
+    /// <summary>The caller asks for more than its limit; <c>Retry-After</c> says when to go on.</summary>
     public static readonly Problem QuotaExceeded = new("quota-exceeded", 429, "Too many requests");
+
+    /// <summary>Our fault. What it was is in the log, by the trace id.</summary>
     public static readonly Problem InternalError = new("internal-error", 500, "The platform failed");
+
+    /// <summary>Nothing was recorded; the same request may be sent again.</summary>
     public static readonly Problem Overloaded = new("overloaded", 503, "Too much to do; nothing was recorded");
+
+    /// <summary>It may have been recorded or not; sending it again never makes a second one.</summary>
     public static readonly Problem OutcomeUnknown =
         new("outcome-unknown", 503, "Whether it was recorded is not known; send the same request again");
+
+    /// <summary>Somebody outside does not answer; nothing was recorded.</summary>
     public static readonly Problem ProviderUnavailable =
         new("provider-unavailable", 503, "An outside provider does not answer");
 
@@ -71,7 +96,9 @@ public sealed record Problem(string Code, int Status, string Title)
         _ => InternalError with { Status = status },
     };
 
-    /// <summary>Adds what every problem document carries. Set as the framework's customization, so that no road misses it.</summary>
+    /// <summary>
+    /// Adds what every problem document carries. Set as the framework's customization, so that no road misses it.
+    /// </summary>
     internal static void Complete(ProblemDetailsContext context)
     {
         var details = context.ProblemDetails;

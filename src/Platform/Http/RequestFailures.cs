@@ -50,12 +50,14 @@ internal sealed partial class RequestFailures(RequestDelegate next, ILogger<Requ
                 return Problem.PayloadTooLarge.WriteAsync(context, "The body is larger than this address takes.");
             case BadHttpRequestException bad:
                 return Problem.OfStatus(bad.StatusCode).WriteAsync(context, "The request broke off or is malformed.");
-            case NpgsqlException or TimeoutException or AppendFailedException when HttpMethods.IsGet(context.Request.Method):
+            case NpgsqlException or TimeoutException or AppendFailedException
+                when HttpMethods.IsGet(context.Request.Method):
                 Unavailable(logger, failure, context.Request.Path);
                 return Problem.Overloaded.WriteAsync(context, "A part of the platform does not answer; try again.");
             case NpgsqlException or TimeoutException or AppendFailedException:
                 Unavailable(logger, failure, context.Request.Path);
-                return Problem.OutcomeUnknown.WriteAsync(context, "A part of the platform does not answer; send it again.");
+                return Problem.OutcomeUnknown.WriteAsync(
+                    context, "A part of the platform does not answer; send it again.");
             default:
                 Failed(logger, failure, context.Request.Path);
                 return Problem.InternalError.WriteAsync(context, "The fault is ours and has been recorded.");

@@ -5,7 +5,9 @@ namespace Platform;
 /// <summary>How much a caller may ask for. Section <c>Limits</c>; every process counts for itself.</summary>
 internal sealed class LimitOptions
 {
-    /// <summary>Requests a second from one address. A mobile network shows thousands of phones as one, so it is generous.</summary>
+    /// <summary>
+    /// Requests a second from one address. A mobile network shows thousands of phones as one, so it is generous.
+    /// </summary>
     [Range(1, 1_000_000)]
     public int AddressPerSecond { get; set; } = 2_000;
 

@@ -5,12 +5,13 @@ namespace Platform;
 /// <summary>What a limit found.</summary>
 /// <param name="Allowed">Whether the request may go on.</param>
 /// <param name="Remaining">Requests that could follow at once.</param>
-/// <param name="ResetAfter">Until the whole burst is there again; for a refused request, until the next one is allowed.</param>
+/// <param name="ResetAfter">Until the whole burst is there again; for a refused request,
+/// until the next one is allowed.</param>
 internal readonly record struct LimitDecision(bool Allowed, int Remaining, TimeSpan ResetAfter);
 
 /// <summary>
-/// A limit of requests for each of many callers, by the generic cell rate algorithm: one instant a caller says all. Safe for
-/// use by many threads.
+/// A limit of requests for each of many callers, by the generic cell rate algorithm: one instant a
+/// caller says all. Safe for use by many threads.
 /// </summary>
 /// <param name="perSecond">Requests a second that a caller may keep up for ever.</param>
 /// <param name="burst">Requests that may come at once after a pause.</param>
@@ -18,7 +19,9 @@ internal readonly record struct LimitDecision(bool Allowed, int Remaining, TimeS
 internal sealed class RateLimit<TCaller>(int perSecond, int burst, TimeProvider clock)
     where TCaller : notnull
 {
-    /// <summary>Callers that are remembered before those with nothing left to remember are dropped: some 100 bytes each.</summary>
+    /// <summary>
+    /// Callers that are remembered before those with nothing left to remember are dropped: some 100 bytes each.
+    /// </summary>
     private const int CallerCountMax = 1_000_000;
 
     private readonly ConcurrentDictionary<TCaller, long> _arrivals = new();
@@ -26,7 +29,9 @@ internal sealed class RateLimit<TCaller>(int perSecond, int burst, TimeProvider 
     private readonly long _tolerance = clock.TimestampFrequency / perSecond * burst;
     private int _sweeping;
 
-    /// <summary>What it allows, as the header <c>RateLimit-Policy</c> says it: so many requests in so many seconds.</summary>
+    /// <summary>
+    /// What it allows, as the header <c>RateLimit-Policy</c> says it: so many requests in so many seconds.
+    /// </summary>
     public (int Quota, int WindowSeconds) Policy { get; } = (burst, Math.Max(1, burst / perSecond));
 
     public LimitDecision Take(TCaller caller)

@@ -9,7 +9,8 @@ namespace Platform;
 /// <summary>Limits what one address sends to the public listener; before anything is spent on the request.</summary>
 internal sealed class AddressLimit(RequestDelegate next, IOptions<LimitOptions> options, TimeProvider clock)
 {
-    private readonly RateLimit<IPAddress> _limit = new(options.Value.AddressPerSecond, options.Value.AddressBurst, clock);
+    private readonly RateLimit<IPAddress> _limit =
+        new(options.Value.AddressPerSecond, options.Value.AddressBurst, clock);
 
     public Task InvokeAsync(HttpContext context) =>
         context.Features.Get<ListenerFeature>() is not { Listener: Listener.Public }
@@ -33,7 +34,8 @@ internal static class RateLimits
 {
     /// <summary>Lets the request pass, or answers it with 429 and when to come again.</summary>
     public static Task PassAsync(
-        HttpContext context, string name, (int Quota, int WindowSeconds) policy, LimitDecision decision, RequestDelegate next)
+        HttpContext context, string name, (int Quota, int WindowSeconds) policy, LimitDecision decision,
+        RequestDelegate next)
     {
         // Only who is near a limit needs to be told of it; for all others the headers would be work for nothing.
         if (decision.Allowed && decision.Remaining > policy.Quota / 2) return next(context);

@@ -7,18 +7,24 @@ using Npgsql;
 
 namespace Platform;
 
-/// <summary>Brings the control database and every shard up to the modules' migrations. The verb <c>migrate</c>.</summary>
+/// <summary>
+/// Brings the control database and every shard up to the modules' migrations. The verb <c>migrate</c>.
+/// </summary>
 public sealed class Migrator(ShardMap map, string controlConnectionString, IEnumerable<MigrationSet> modules)
 {
-    /// <summary>Applies what is missing, in the modules' order. Safe to repeat; two at once wait for each other.</summary>
+    /// <summary>
+    /// Applies what is missing, in the modules' order. Safe to repeat; two at once wait for each other.
+    /// </summary>
     /// <returns>How many scripts were applied.</returns>
-    /// <exception cref="MigrationException">One failed, or an applied one was edited; what was applied before stays.</exception>
+    /// <exception cref="MigrationException">One failed, or an applied one was edited;
+    /// what was applied before stays.</exception>
     public async Task<int> MigrateAsync(CancellationToken cancel)
     {
         // One lock for the whole installation: schemas of shards that share a database are made one after the other.
         await using var source = NpgsqlDataSource.Create(controlConnectionString);
         await using var guard = await source.OpenConnectionAsync(cancel);
-        await using (var take = new NpgsqlCommand("SELECT pg_advisory_lock(7231401)", guard)) await take.ExecuteNonQueryAsync(cancel);
+        await using (var take = new NpgsqlCommand("SELECT pg_advisory_lock(7231401)", guard))
+            await take.ExecuteNonQueryAsync(cancel);
 
         var applied = 0;
         foreach (var module in modules)
@@ -67,7 +73,8 @@ public sealed class Migrator(ShardMap map, string controlConnectionString, IEnum
         if (!result.Successful)
         {
             throw new MigrationException(
-                $"Migration {result.ErrorScript?.Name ?? folder} of {schema} failed: {result.Error.Message}", result.Error);
+                $"Migration {result.ErrorScript?.Name ?? folder} of {schema} failed: {result.Error.Message}",
+                result.Error);
         }
 
         return result.Scripts.Count();

@@ -69,6 +69,7 @@ internal sealed class CuttableConnection : IAsyncDisposable
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
         {
+            // Closed: that is how it ends.
         }
     }
 

@@ -14,7 +14,9 @@ public abstract class EventLogConformanceTests : IAsyncLifetime
 
     protected static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>A log as another process would have it, on the installation that a test has; ended with the test.</summary>
+    /// <summary>
+    /// A log as another process would have it, on the installation that a test has; ended with the test.
+    /// </summary>
     protected abstract Task<IEventLog> OpenAsync();
 
     public abstract ValueTask InitializeAsync();

@@ -10,7 +10,9 @@ namespace Voting;
 /// <param name="Text">Free text; null when there is none, never empty.</param>
 internal sealed record Answer(int Question, int[] Options, string? Text);
 
-/// <summary>A ballot in canonical form: two ballots that say the same have the same bytes, however they were written.</summary>
+/// <summary>
+/// A ballot in canonical form: two ballots that say the same have the same bytes, however they were written.
+/// </summary>
 internal sealed class Ballot
 {
     /// <param name="answers">One a question at most; answers that say nothing are left out.</param>

@@ -4,12 +4,12 @@ using Voting.Contracts;
 namespace Voting;
 
 /// <summary>
-/// Says whether an acknowledged ballot was in time, without asking what time it is: in time is whatever was acknowledged
-/// before the survey's fence can stand in the ballot's partition.
+/// Says whether an acknowledged ballot was in time, without asking what time it is: in time is whatever was
+/// acknowledged before the survey's fence can stand in the ballot's partition.
 /// </summary>
 /// <remarks>
-/// The fence is appended no sooner than a lease and 3 seconds after the survey began to close, and a lease is counted from
-/// before a reading that still said published. So an acknowledgement within the lease stands before the fence.
+/// The fence is appended no sooner than a lease and 3 seconds after the survey began to close, and a lease is counted
+/// from before a reading that still said published. So an acknowledgement within the lease stands before the fence.
 /// </remarks>
 internal sealed class AcceptLease(
     SurveyDirectory surveys, Fences fences, IOptions<VotingOptions> options, TimeProvider clock)

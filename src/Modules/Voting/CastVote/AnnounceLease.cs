@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 namespace Voting;
 
 /// <summary>
-/// Tells the installation, before this process accepts anything, how long it may go on accepting by an old reading: no fence
-/// is appended sooner, even where processes were started with different leases.
+/// Tells the installation, before this process accepts anything, how long it may go on accepting by an old reading: no
+/// fence is appended sooner, even where processes were started with different leases.
 /// </summary>
 internal sealed class AnnounceLease(VotingDatabase database, IOptions<VotingOptions> options) : IHostedService
 {

@@ -40,7 +40,8 @@ internal static class CastVoteEndpoint
 
     private static JsonHttpResult<CastVoteResponse> Json(AcceptedVote vote, int status) => TypedResults.Json(
         new CastVoteResponse(
-            vote.VoteId.ToString(), vote.Survey.ToString(CultureInfo.InvariantCulture), "accepted", vote.AcceptedAt.UtcDateTime
+            vote.VoteId.ToString(), vote.Survey.ToString(CultureInfo.InvariantCulture), "accepted",
+            vote.AcceptedAt.UtcDateTime
                 .ToString(EventJson.TimeFormat, CultureInfo.InvariantCulture), vote.Receipt),
         CastVoteJson.Default.CastVoteResponse, statusCode: status);
 }
@@ -51,7 +52,8 @@ internal static class CastVoteProblems
     private static readonly Problem InvalidBallot = new("invalid-ballot", 422, "The ballot breaks the survey's rules");
     private static readonly Problem SurveyNotOpen = new("survey-not-open", 409, "The survey takes no ballots now");
     private static readonly Problem NotEligible = new("not-eligible", 403, "The voter may not vote in this survey");
-    private static readonly Problem DuplicateVote = new("duplicate-vote", 409, "The voter has a vote in this survey already");
+    private static readonly Problem DuplicateVote =
+        new("duplicate-vote", 409, "The voter has a vote in this survey already");
     private static readonly Problem IdempotencyKeyReused =
         new("idempotency-key-reused", 422, "The idempotency key was used with another request");
 
@@ -95,7 +97,8 @@ internal sealed record CastVoteRequest(CastAnswer[] Answers)
 
     internal static Answer Convert(int i, CastAnswer answer, Dictionary<string, string[]> errors)
     {
-        if (answer.Options.Length > OptionCountMax) errors[$"answers[{i}].options"] = [$"At most {OptionCountMax} options."];
+        if (answer.Options.Length > OptionCountMax)
+            errors[$"answers[{i}].options"] = [$"At most {OptionCountMax} options."];
         if (answer.Text?.Length > BallotRules.TextLengthMax)
             errors[$"answers[{i}].text"] = [$"At most {BallotRules.TextLengthMax} characters."];
         return errors.Count > 0
@@ -109,13 +112,15 @@ internal sealed record CastVoteRequest(CastAnswer[] Answers)
 
 internal sealed record CastAnswer(string Question, string[] Options, string? Text = null)
 {
-    public Answer ToAnswer(int index, Dictionary<string, string[]> errors) => CastVoteRequest.Convert(index, this, errors);
+    public Answer ToAnswer(int index, Dictionary<string, string[]> errors) =>
+        CastVoteRequest.Convert(index, this, errors);
 }
 
 internal sealed record CastVoteResponse(string VoteId, string Survey, string Status, string AcceptedAt, string Receipt);
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     AllowDuplicateProperties = false, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true,
     MaxDepth = JsonBody.DepthMax)]
 [JsonSerializable(typeof(CastVoteRequest))]

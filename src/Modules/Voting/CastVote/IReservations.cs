@@ -1,8 +1,8 @@
 namespace Voting;
 
 /// <summary>
-/// A voter's place in a survey, taken before the ballot is appended. Holds what the first answer consists of and what rebuilds
-/// the event's bytes from the same ballot.
+/// A voter's place in a survey, taken before the ballot is appended. Holds what the first answer consists of and what
+/// rebuilds the event's bytes from the same ballot.
 /// </summary>
 /// <param name="VoteId">Equal vote ids are equal ballots.</param>
 /// <param name="AcceptedAt">Whole milliseconds.</param>
@@ -10,7 +10,8 @@ namespace Voting;
 /// <param name="Receipt">Signature and key id (<see cref="Receipts"/>).</param>
 /// <param name="Idempotency">What is kept of the idempotency key, or null.</param>
 internal sealed record Reservation(
-    int Survey, Key16 VoterKey, Key16 VoteId, DateTimeOffset AcceptedAt, byte[] Entry, byte[] Receipt, Key16? Idempotency);
+    int Survey, Key16 VoterKey, Key16 VoteId, DateTimeOffset AcceptedAt, byte[] Entry, byte[] Receipt,
+    Key16? Idempotency);
 
 /// <summary>A reservation as it was found.</summary>
 /// <param name="Appended">Whether the log has acknowledged the ballot; else it is pending.</param>
@@ -18,8 +19,8 @@ internal sealed record Reservation(
 internal readonly record struct HeldReservation(Reservation Reservation, bool Appended, TimeSpan Age);
 
 /// <summary>
-/// Keeps two ballots of one voter from being appended side by side. An optimisation: what it forgets, the shard's primary key
-/// still knows. Safe for use by many threads.
+/// Keeps two ballots of one voter from being appended side by side. An optimisation: what it forgets, the shard's
+/// primary key still knows. Safe for use by many threads.
 /// </summary>
 internal interface IReservations
 {

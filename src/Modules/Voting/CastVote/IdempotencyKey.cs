@@ -20,7 +20,8 @@ internal static class IdempotencyKey
         if (text.Length is 0 or > LengthMax || text.Any(character => character is <= ' ' or > '~' or '"'))
         {
             throw new MalformedRequestException(
-                Problem.MalformedRequest, $"Idempotency-Key is one string of 1 to {LengthMax} visible ASCII characters.");
+                Problem.MalformedRequest,
+                $"Idempotency-Key is one string of 1 to {LengthMax} visible ASCII characters.");
         }
 
         return text;

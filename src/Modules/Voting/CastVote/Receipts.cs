@@ -9,8 +9,8 @@ using Platform;
 namespace Voting;
 
 /// <summary>
-/// Receipts: compact JWS that say that a vote was accepted, and never what it says. What is kept of one is its signature and
-/// key id, from which the same receipt is composed again. Safe for use by many threads.
+/// Receipts: compact JWS that say that a vote was accepted, and never what it says. What is kept of one is its
+/// signature and key id, from which the same receipt is composed again. Safe for use by many threads.
 /// </summary>
 internal sealed class Receipts(KeyRing keys, IOptions<TokenOptions> tokens)
 {
@@ -28,13 +28,15 @@ internal sealed class Receipts(KeyRing keys, IOptions<TokenOptions> tokens)
     }
 
     /// <returns>The receipt, the same whenever it is composed.</returns>
-    public string Compose(Reservation vote) => Compose(vote.Survey, vote.VoteId, vote.AcceptedAt, vote.Entry, vote.Receipt);
+    public string Compose(Reservation vote) =>
+        Compose(vote.Survey, vote.VoteId, vote.AcceptedAt, vote.Entry, vote.Receipt);
 
     /// <inheritdoc cref="Compose(Reservation)"/>
     public string Compose(int survey, Key16 voteId, DateTimeOffset acceptedAt, byte[] entry, ReadOnlySpan<byte> kept)
     {
         var keyId = Encoding.ASCII.GetString(kept[SignatureSizeBytes..]);
-        return $"{Signed(keyId, survey, voteId, acceptedAt, entry)}.{Base64Url.EncodeToString(kept[..SignatureSizeBytes])}";
+        var signature = Base64Url.EncodeToString(kept[..SignatureSizeBytes]);
+        return $"{Signed(keyId, survey, voteId, acceptedAt, entry)}.{signature}";
     }
 
     private string Signed(string keyId, int survey, Key16 voteId, DateTimeOffset acceptedAt, byte[] entry)
@@ -53,6 +55,7 @@ internal sealed class Receipts(KeyRing keys, IOptions<TokenOptions> tokens)
         }
 
         var header = $$"""{"alg":"ES256","typ":"{{Type}}","kid":"{{keyId}}"}""";
-        return $"{Base64Url.EncodeToString(Encoding.ASCII.GetBytes(header))}.{Base64Url.EncodeToString(payload.WrittenSpan)}";
+        var encodedHeader = Base64Url.EncodeToString(Encoding.ASCII.GetBytes(header));
+        return $"{encodedHeader}.{Base64Url.EncodeToString(payload.WrittenSpan)}";
     }
 }

@@ -7,10 +7,12 @@ using Voting.Contracts;
 namespace Voting;
 
 /// <summary>
-/// Brings surveys that were finished to their end: waits until no api process can accept by an old reading, fences every
-/// partition off, and signs the result once every ballot before the fences is counted.
+/// Brings surveys that were finished to their end: waits until no api process can accept by an old reading, fences
+/// every partition off, and signs the result once every ballot before the fences is counted.
 /// </summary>
-/// <remarks>One process at a time does it, the one that holds the lock; a fence appended twice changes nothing.</remarks>
+/// <remarks>
+/// One process at a time does it, the one that holds the lock; a fence appended twice changes nothing.
+/// </remarks>
 internal sealed partial class CloseSurveys(
     SurveyDirectory surveys, VotingDatabase database, Fences fences, FinalResults results, IEventLog log, EventMac mac,
     ShardMap map, TimeProvider clock, ILogger<CloseSurveys> logger) : BackgroundService

@@ -10,7 +10,8 @@ namespace Voting;
 
 /// <summary>Signs final results: each once, by one compare-and-swap; it never changes afterwards.</summary>
 internal sealed partial class FinalResults(
-    VotingDatabase database, ReadTalliesHandler tallies, KeyRing keys, IOptions<TokenOptions> tokens, TimeProvider clock,
+    VotingDatabase database, ReadTalliesHandler tallies, KeyRing keys, IOptions<TokenOptions> tokens,
+    TimeProvider clock,
     ILogger<FinalResults> logger)
 {
     public const string KeyPurpose = "result";
@@ -87,7 +88,8 @@ internal sealed partial class FinalResults(
             json.WriteEndObject();
         });
 
-    [LoggerMessage(LogLevel.Error, "The result of survey {SurveyId} waits for {Count} unresolved poison records before its fences")]
+    [LoggerMessage(LogLevel.Error,
+        "The result of survey {SurveyId} waits for {Count} unresolved poison records before its fences")]
     private static partial void HeldUpByPoison(ILogger logger, int surveyId, long count);
 }
 

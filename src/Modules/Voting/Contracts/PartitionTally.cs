@@ -5,8 +5,8 @@ using Mediator;
 namespace Voting.Contracts;
 
 /// <summary>
-/// What one partition of <c>votes</c> adds to a survey's result: absolute, so the one with the higher version replaces the
-/// other. Stands as JSON in the topic <c>tallies</c>.
+/// What one partition of <c>votes</c> adds to a survey's result: absolute, so the one with the higher version replaces
+/// the other. Stands as JSON in the topic <c>tallies</c>.
 /// </summary>
 /// <param name="Survey">The survey's id.</param>
 /// <param name="Partition">The partition of <c>votes</c>.</param>
@@ -30,8 +30,8 @@ public sealed record PartitionTally(
 }
 
 /// <summary>
-/// Reads a survey's tallies from the shards' rows: one for each partition that has counted a ballot of it. They are never
-/// older than any tally that stood in the topic when the query was sent.
+/// Reads a survey's tallies from the shards' rows: one for each partition that has counted a ballot of it. They are
+/// never older than any tally that stood in the topic when the query was sent.
 /// </summary>
 public sealed record ReadTallies(int SurveyId) : IQuery<IReadOnlyList<PartitionTally>>;
 

@@ -64,7 +64,7 @@ public sealed record PublicSurvey(
     FinalResult? Final, long Revision);
 
 /// <summary>
-/// Reads a survey that has been published, from memory: at most a second old, and the same instance until it changes. Null
-/// when there is none, or only a draft.
+/// Reads a survey that has been published, from memory: at most a second old, and the same instance until it changes.
+/// Null when there is none, or only a draft.
 /// </summary>
 public sealed record ReadPublicSurvey(int SurveyId) : IQuery<PublicSurvey?>;

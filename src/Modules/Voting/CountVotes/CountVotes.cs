@@ -7,10 +7,12 @@ using Voting.Contracts;
 
 namespace Voting;
 
-/// <summary>Moves ballots from the log into the shards, one transaction a batch, and says every outcome in the log.</summary>
+/// <summary>
+/// Moves ballots from the log into the shards, one transaction a batch, and says every outcome in the log.
+/// </summary>
 /// <remarks>
-/// Rows first, then outcomes and tallies, then the group's offset. A crash between the first two leaves rows whose outcomes
-/// were not said: they are said again from the rows, so what is said never differs from what is stored.
+/// Rows first, then outcomes and tallies, then the group's offset. A crash between the first two leaves rows whose
+/// outcomes were not said: they are said again from the rows, so what is said never differs from what is stored.
 /// </remarks>
 internal sealed partial class CountVotes(
     IEventLog log, IBallotStore store, SurveyDirectory surveys, EventMac mac, TimeProvider clock,
@@ -62,7 +64,8 @@ internal sealed partial class CountVotes(
     }
 
     /// <summary>Loads where counting stands and says again what may not have been said.</summary>
-    private async Task<(PartitionCount Count, long Said)> TakeOverAsync(int partition, long said, CancellationToken stop)
+    private async Task<(PartitionCount Count, long Said)> TakeOverAsync(
+        int partition, long said, CancellationToken stop)
     {
         var state = await store.LoadAsync(partition, stop);
         for (var from = said; from < state.NextOffset;)
@@ -84,7 +87,8 @@ internal sealed partial class CountVotes(
         var appends = new List<Task>(1 + tallies.Count);
         if (outcomes.Count > 0)
         {
-            var records = outcomes.Select(outcome => new LogRecord(outcome.VoteId.ToBytes(), outcome.ToBytes())).ToArray();
+            var records = outcomes
+                .Select(outcome => new LogRecord(outcome.VoteId.ToBytes(), outcome.ToBytes())).ToArray();
             appends.Add(log.AppendAsync(new(VotingTopics.Outcomes, partition), records, stop));
         }
 
@@ -110,7 +114,11 @@ internal sealed partial class CountVotes(
     {
         BatchSeconds.Record(took.TotalSeconds);
         foreach (var kind in batch.Outcomes.GroupBy(outcome => outcome.Kind))
-            OutcomesSaid.Add(kind.Count(), new KeyValuePair<string, object?>("outcome", kind.Key.ToString().ToLowerInvariant()));
+        {
+            var outcome = kind.Key.ToString().ToLowerInvariant();
+            OutcomesSaid.Add(kind.Count(), new KeyValuePair<string, object?>("outcome", outcome));
+        }
+
         if (batch.PoisonCount > 0)
         {
             OutcomesSaid.Add(batch.PoisonCount, new KeyValuePair<string, object?>("outcome", "poison"));
@@ -120,10 +128,12 @@ internal sealed partial class CountVotes(
         BatchCounted(logger, batch.Outcomes.Count, partition);
     }
 
-    [LoggerMessage(LogLevel.Information, "Counting partition {Partition} from {Offset}; the group stood at {Committed}")]
+    [LoggerMessage(LogLevel.Information,
+        "Counting partition {Partition} from {Offset}; the group stood at {Committed}")]
     private static partial void PartitionTaken(ILogger logger, int partition, long offset, long committed);
 
-    [LoggerMessage(LogLevel.Error, "Set {Count} records of partition {Partition} aside as poison: no survey that closes "
+    [LoggerMessage(LogLevel.Error,
+        "Set {Count} records of partition {Partition} aside as poison: no survey that closes "
         + "after them becomes final before they are resolved")]
     private static partial void PoisonSetAside(ILogger logger, int count, int partition);
 

@@ -2,7 +2,9 @@ using Voting.Contracts;
 
 namespace Voting;
 
-/// <summary>Where counted ballots lie. PostgreSQL in production; a simulator stands in for it in tests of the decisions.</summary>
+/// <summary>
+/// Where counted ballots lie. PostgreSQL in production; a simulator stands in for it in tests of the decisions.
+/// </summary>
 internal interface IBallotStore
 {
     /// <returns>Where counting of the partition stands.</returns>
@@ -16,14 +18,16 @@ internal interface IBallotStore
     /// <returns>Null when counting stands elsewhere: another worker has been here. Nothing is changed.</returns>
     Task<IBallotBatch?> BeginAsync(int partition, long expected, long next, CancellationToken cancel);
 
-    /// <returns>The stored outcomes of records from <paramref name="from"/> up to, and without, <paramref name="to"/>.</returns>
+    /// <returns>The stored outcomes of records from <paramref name="from"/> up to, and
+    /// without, <paramref name="to"/>.</returns>
     Task<IReadOnlyList<Outcome>> OutcomesAsync(int partition, long from, long to, CancellationToken cancel);
 }
 
 /// <summary>One batch: all of it becomes durable, or nothing. Disposing it without completing undoes it.</summary>
 internal interface IBallotBatch : IAsyncDisposable
 {
-    /// <returns>For each ballot, in the order given, whether it was stored: false when the voter has a vote already.</returns>
+    /// <returns>For each ballot, in the order given, whether it was stored: false when
+    /// the voter has a vote already.</returns>
     Task<bool[]> InsertAsync(IReadOnlyList<CountedBallot> ballots);
 
     /// <returns>The vote id that is stored for each of the voters who have one.</returns>

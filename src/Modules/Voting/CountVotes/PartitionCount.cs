@@ -5,11 +5,12 @@ using Voting.Contracts;
 namespace Voting;
 
 /// <summary>
-/// Counts one partition of <c>votes</c>: decides every record's outcome and keeps the partition's tallies. Knows no log and no
-/// SQL. Not safe for use by several threads: one worker has one.
+/// Counts one partition of <c>votes</c>: decides every record's outcome and keeps the partition's tallies. Knows no log
+/// and no SQL. Not safe for use by several threads: one worker has one.
 /// </summary>
 /// <remarks>
-/// A vote's fate depends only on what stands before it in its partition, because all ballots of a voter share one partition.
+/// A vote's fate depends only on what stands before it in its partition, because all
+/// ballots of a voter share one partition.
 /// </remarks>
 internal sealed class PartitionCount(
     int partition, PartitionState state, IBallotStore store, Func<int, Survey?> surveys, TimeProvider clock)
@@ -61,13 +62,15 @@ internal sealed class PartitionCount(
                 case VoteRecord.Submitted { Vote: var vote }:
                     var ballot = new CountedBallot(
                         record.Offset, vote, now, SHA256.HashData(record.Value.Span),
-                        record.Header(VoteSubmitted.ReceiptHeader) ?? default, record.Header(VoteSubmitted.IdempotencyHeader));
+                        record.Header(VoteSubmitted.ReceiptHeader) ?? default,
+                        record.Header(VoteSubmitted.IdempotencyHeader));
                     if (_fences.ContainsKey(vote.Survey)) sorted.Late.Add(ballot);
                     else if (Fits(vote)) sorted.Candidates.Add(ballot);
                     else sorted.Invalid.Add(ballot);
                     break;
                 case VoteRecord.Closed { Fence: var fence } when fence.Partition == partition:
-                    if (_fences.TryAdd(fence.Survey, record.Offset)) sorted.NewFences.Add((fence.Survey, record.Offset));
+                    if (_fences.TryAdd(fence.Survey, record.Offset))
+                        sorted.NewFences.Add((fence.Survey, record.Offset));
                     break;
                 case VoteRecord.Closed:
                     sorted.Poison.Add(new(record.Offset, record.Value, "the fence is another partition's"));
@@ -81,7 +84,8 @@ internal sealed class PartitionCount(
         return sorted;
     }
 
-    // The api process judged the ballot; this only keeps a mistake there from putting votes on options that are not offered.
+    // The api process judged the ballot; this only keeps a mistake there from putting
+    // votes on options that are not offered.
     private bool Fits(VoteSubmitted vote) =>
         surveys(vote.Survey) is { Status: not SurveyStatus.Draft } survey
         && BallotRules.Check(survey, vote.Answers) is null;
@@ -176,7 +180,8 @@ internal sealed class PartitionCount(
 /// <summary>A record with what it says.</summary>
 internal readonly record struct ReadRecord(StoredRecord Stored, VoteRecord Content)
 {
-    public static ReadRecord Of(StoredRecord record, EventMac mac) => new(record, VoteRecords.Read(record.Value.Span, mac));
+    public static ReadRecord Of(StoredRecord record, EventMac mac) =>
+        new(record, VoteRecords.Read(record.Value.Span, mac));
 }
 
 /// <summary>A batch that is durable in the shard.</summary>

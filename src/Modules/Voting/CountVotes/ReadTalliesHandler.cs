@@ -4,7 +4,8 @@ using Voting.Contracts;
 namespace Voting;
 
 /// <summary>Reads a survey's tallies from every shard that holds one.</summary>
-internal sealed class ReadTalliesHandler(VotingDatabase database) : IQueryHandler<ReadTallies, IReadOnlyList<PartitionTally>>
+internal sealed class ReadTalliesHandler(VotingDatabase database)
+    : IQueryHandler<ReadTallies, IReadOnlyList<PartitionTally>>
 {
     public async ValueTask<IReadOnlyList<PartitionTally>> Handle(ReadTallies query, CancellationToken cancellationToken)
     {

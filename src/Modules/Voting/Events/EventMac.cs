@@ -5,8 +5,8 @@ using System.Security.Cryptography;
 namespace Voting;
 
 /// <summary>
-/// The last member of an event that only our own processes may write: <c>"mac"</c>, 16 bytes of HMAC-SHA-256 over all bytes
-/// before it. Safe for use by many threads.
+/// The last member of an event that only our own processes may write: <c>"mac"</c>, 16 bytes of HMAC-SHA-256 over all
+/// bytes before it. Safe for use by many threads.
 /// </summary>
 internal sealed class EventMac(IReadOnlyList<byte[]> keys)
 {
@@ -31,7 +31,8 @@ internal sealed class EventMac(IReadOnlyList<byte[]> keys)
         HMACSHA256.HashData(keys[0], head, mac);
         var tail = bytes.AsSpan(head.Length);
         Opening.CopyTo(tail);
-        if (Base64Url.EncodeToUtf8(mac[..MacSizeBytes], tail[Opening.Length..], out _, out _) is not OperationStatus.Done)
+        var status = Base64Url.EncodeToUtf8(mac[..MacSizeBytes], tail[Opening.Length..], out _, out _);
+        if (status is not OperationStatus.Done)
             throw new System.Diagnostics.UnreachableException("The place for the MAC was measured.");
         Closing.CopyTo(tail[(Opening.Length + MacTextLength)..]);
         return bytes;

@@ -28,11 +28,15 @@ internal static class RejectionReason
     public const string Invalid = "invalid";
 }
 
-/// <summary>The outcome of one record of <c>votes</c>: a CloudEvent in <c>vote-outcomes</c>, frozen by golden files.</summary>
+/// <summary>
+/// The outcome of one record of <c>votes</c>: a CloudEvent in <c>vote-outcomes</c>, frozen by golden files.
+/// </summary>
 /// <param name="Partition">Of <c>votes</c>, and of <c>vote-outcomes</c> alike.</param>
 /// <param name="Offset">The record's.</param>
-/// <param name="Previous">Offset of the record before it that has an outcome, or -1: so a reader sees every gap.</param>
-/// <param name="DecidedAt">Whole milliseconds; stored with the row, so that an outcome said again is the same bytes.</param>
+/// <param name="Previous">Offset of the record before it that has an outcome, or -1: so a
+/// reader sees every gap.</param>
+/// <param name="DecidedAt">Whole milliseconds; stored with the row, so that an outcome
+/// said again is the same bytes.</param>
 /// <param name="Reason">One of <see cref="RejectionReason"/> when rejected, else null.</param>
 internal sealed record Outcome(
     OutcomeKind Kind, int Survey, Key16 VoteId, Key16 VoterKey, int Partition, long Offset, long Previous,
@@ -45,7 +49,8 @@ internal sealed record Outcome(
         using (var json = new Utf8JsonWriter(buffer, EventJson.Writing))
         {
             EventJson.WriteHead(
-                json, Type, "/voting/count", string.Create(CultureInfo.InvariantCulture, $"{Partition}-{Offset}"), DecidedAt);
+                json, Type, "/voting/count", string.Create(CultureInfo.InvariantCulture, $"{Partition}-{Offset}"),
+                DecidedAt);
             json.WriteStartObject("data"u8);
             json.WriteString("survey"u8, Survey.ToString(CultureInfo.InvariantCulture));
             json.WriteString("voteId"u8, VoteId.ToString());

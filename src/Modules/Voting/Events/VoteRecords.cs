@@ -17,7 +17,9 @@ internal abstract record VoteRecord
     internal sealed record Poison(string Reason) : VoteRecord;
 }
 
-/// <summary>Reads the records of <c>votes</c>. Whatever is not exactly what we write is poison: it cannot be counted.</summary>
+/// <summary>
+/// Reads the records of <c>votes</c>. Whatever is not exactly what we write is poison: it cannot be counted.
+/// </summary>
 internal static class VoteRecords
 {
     public static VoteRecord Read(ReadOnlySpan<byte> bytes, EventMac mac)
@@ -28,7 +30,8 @@ internal static class VoteRecords
             var json = new Utf8JsonReader(bytes);
             return Read(ref json);
         }
-        catch (Exception e) when (e is JsonException or FormatException or OverflowException or InvalidOperationException)
+        catch (Exception e)
+            when (e is JsonException or FormatException or OverflowException or InvalidOperationException)
         {
             return new VoteRecord.Poison("the event cannot be decoded");
         }
@@ -42,7 +45,8 @@ internal static class VoteRecords
         Text(ref json, "source"u8);
         var id = Text(ref json, "id"u8);
         var time = DateTimeOffset.ParseExact(
-            Text(ref json, "time"u8), EventJson.TimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+            Text(ref json, "time"u8), EventJson.TimeFormat, CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal);
         Text(ref json, "datacontenttype"u8);
         Name(ref json, "data"u8);
         Take(ref json, JsonTokenType.StartObject);
@@ -89,7 +93,8 @@ internal static class VoteRecords
     private static int Id(string text) =>
         JsonBody.TryParseId(text, out var id) ? id : throw new JsonException("Not an id.");
 
-    private static Key16 Key(string text) => Key16.TryParse(text, out var key) ? key : throw new JsonException("Not a key.");
+    private static Key16 Key(string text) =>
+        Key16.TryParse(text, out var key) ? key : throw new JsonException("Not a key.");
 
     private static string Text(ref Utf8JsonReader json, ReadOnlySpan<byte> name)
     {

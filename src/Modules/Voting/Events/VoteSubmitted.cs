@@ -5,14 +5,18 @@ using System.Text.Json;
 
 namespace Voting;
 
-/// <summary>An accepted ballot, as it stands in <c>votes</c>: a CloudEvent whose bytes are frozen by golden files.</summary>
+/// <summary>
+/// An accepted ballot, as it stands in <c>votes</c>: a CloudEvent whose bytes are frozen by golden files.
+/// </summary>
 /// <param name="AcceptedAt">Whole milliseconds, UTC.</param>
 internal sealed record VoteSubmitted(
     int Survey, Key16 VoterKey, Key16 VoteId, Key16 Salt, DateTimeOffset AcceptedAt, IReadOnlyList<Answer> Answers)
 {
     public const string Type = "vote.submitted";
 
-    /// <summary>Name of the record header that carries the receipt's signature, so that a lost answer can be given again.</summary>
+    /// <summary>
+    /// Name of the record header that carries the receipt's signature, so that a lost answer can be given again.
+    /// </summary>
     public const string ReceiptHeader = "receipt";
 
     /// <summary>Name of the record header that carries what is kept of the idempotency key.</summary>
@@ -35,7 +39,8 @@ internal sealed record VoteSubmitted(
                 json.WriteStartObject();
                 json.WriteString("question"u8, answer.Question.ToString(CultureInfo.InvariantCulture));
                 json.WriteStartArray("options"u8);
-                foreach (var option in answer.Options) json.WriteStringValue(option.ToString(CultureInfo.InvariantCulture));
+                foreach (var option in answer.Options)
+                    json.WriteStringValue(option.ToString(CultureInfo.InvariantCulture));
                 json.WriteEndArray();
                 if (answer.Text is not null) json.WriteString("text"u8, answer.Text);
                 json.WriteEndObject();
@@ -50,7 +55,9 @@ internal sealed record VoteSubmitted(
     }
 }
 
-/// <summary>The fence: the survey takes no ballot that stands behind it in its partition. The first one counts.</summary>
+/// <summary>
+/// The fence: the survey takes no ballot that stands behind it in its partition. The first one counts.
+/// </summary>
 internal sealed record SurveyClosed(int Survey, int Partition, DateTimeOffset ClosedAt)
 {
     public const string Type = "survey.closed";

@@ -16,7 +16,8 @@ internal sealed class ReadVote(
     /// <param name="voteId">Null means the one that stands, or the newest refused one where none does.</param>
     /// <param name="cancel">Ends the search.</param>
     /// <returns>Null when there is no such survey or the caller has no such vote in it.</returns>
-    public async Task<VoteStanding?> FindAsync(VoterCaller caller, int surveyId, Key16? voteId, CancellationToken cancel)
+    public async Task<VoteStanding?> FindAsync(
+        VoterCaller caller, int surveyId, Key16? voteId, CancellationToken cancel)
     {
         if (surveys.Find(surveyId) is not { } survey) return null;
         var (partition, voterKey) = VoteIdentity.VoterOf(survey.Secret, caller.BallotSubject, map.Partitions);
@@ -26,7 +27,8 @@ internal sealed class ReadVote(
         var stored = await StoredAsync(database.OfPartition(partition), surveyId, voterKey, cancel);
         var found = stored.Find(one => voteId is null || one.Vote.VoteId == voteId);
         if (found is { Status: not "rejected" }) return found;
-        if (held is { Appended: true, Reservation: var vote } && (voteId is null || vote.VoteId == voteId) && found is null)
+        if (found is null
+            && held is { Appended: true, Reservation: var vote } && (voteId is null || vote.VoteId == voteId))
             return new(vote, "accepted", null);
         return found;
     }

@@ -12,7 +12,8 @@ internal static class ReadVoteEndpoint
 {
     public static void MapReadVote(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/v1/surveys/{surveyId}/votes/mine", (string surveyId, HttpContext context, ReadVote readVote, Receipts receipts) =>
+        endpoints.MapGet("/v1/surveys/{surveyId}/votes/mine", (
+            string surveyId, HttpContext context, ReadVote readVote, Receipts receipts) =>
                 AnswerAsync(surveyId, null, context, readVote, receipts))
             .OnListener(Listener.Public).RequireAuthorization(Access.Voter)
             .WithName("ReadMyVote").WithSummary("The caller's vote in the survey: how it stands, and its receipt.");
@@ -37,7 +38,8 @@ internal static class ReadVoteEndpoint
         return TypedResults.Json(
             VoteStandingResponse.Of(standing, receipts), VoteStandingJson.Default.VoteStandingResponse);
 
-        static ProblemHttpResult Missing() => Problem.NotFound.Because("The caller has no such vote in this survey.", []);
+        static ProblemHttpResult Missing() =>
+            Problem.NotFound.Because("The caller has no such vote in this survey.", []);
     }
 }
 
@@ -51,6 +53,7 @@ internal sealed record VoteStandingResponse(
 }
 
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(VoteStandingResponse))]
 internal sealed partial class VoteStandingJson : JsonSerializerContext;

@@ -8,7 +8,9 @@ namespace Voting;
 internal sealed record PoisonSeen(
     int Partition, long Offset, string Reason, int SizeBytes, DateTimeOffset SeenAt, DateTimeOffset? ResolvedAt);
 
-/// <summary>What operators do with records that could not be decoded: look at them, and settle that they are no votes.</summary>
+/// <summary>
+/// What operators do with records that could not be decoded: look at them, and settle that they are no votes.
+/// </summary>
 internal sealed class ResolvePoison(VotingDatabase database, ShardMap map)
 {
     /// <returns>All of them, by partition and offset.</returns>

@@ -1,5 +1,6 @@
--- Every key that the installation made for itself. Private halves and secrets are wrapped by the master key, which is not here.
--- Old keys stay: what they signed is checked for as long as it is kept. The highest number of a purpose is the current one.
+-- Every key that the installation made for itself. Private halves and secrets are wrapped by the master key, which is
+-- not here. Old keys stay: what they signed is checked for as long as it is kept. The highest number of a purpose is
+-- the current one.
 CREATE TABLE platform.keys (
     number      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key_id      text        NOT NULL UNIQUE CHECK (key_id ~ '^[A-Za-z0-9_-]{8,64}$'),
