@@ -43,12 +43,13 @@ internal readonly record struct Key16(UInt128 Value) : IComparable<Key16>
 }
 
 /// <summary>
-/// What a ballot is known by. All of it follows from survey secret, ballot subject and ballot, so the same voter with the same
-/// ballot is the same vote wherever and whenever it is sent.
+/// What a ballot is known by. All of it follows from survey secret, ballot subject and ballot, so the same voter with
+/// the same ballot is the same vote wherever and whenever it is sent.
 /// </summary>
 /// <param name="Partition">Of <c>votes</c>.</param>
 /// <param name="VoterKey">The single-use key of this voter in this survey.</param>
-/// <param name="VoteId">Two bytes partition, so that a vote's log is found by its id alone, then 112 bits of HMAC.</param>
+/// <param name="VoteId">Two bytes partition, so that a vote's log is found by its id alone, then 112
+/// bits of HMAC.</param>
 /// <param name="Salt">Keeps the event's digest from being guessed from the few ballots there can be.</param>
 internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key16 VoteId, Key16 Salt)
 {

@@ -19,8 +19,8 @@ internal sealed record CastRequest(
     Reservation? Frozen = null);
 
 /// <summary>
-/// Accepts a ballot: reserves the voter's place, appends the ballot, and answers once the log holds it durably. Safe for use
-/// by many threads.
+/// Accepts a ballot: reserves the voter's place, appends the ballot, and answers once the log holds it
+/// durably. Safe for use by many threads.
 /// </summary>
 internal sealed class CastVote(
     SurveyDirectory surveys, IReservations reservations, KnownVotes known, AcceptLease lease, Fences fences,
@@ -32,7 +32,9 @@ internal sealed class CastVote(
     /// <summary>A pending reservation of another ballot that is older has been left behind by its process.</summary>
     public static readonly TimeSpan PendingAgeMax = TimeSpan.FromSeconds(10);
 
-    /// <summary>Answers only once the outcome of the append is known, or <see cref="VotingOptions.AppendTimeout"/> is over.</summary>
+    /// <summary>
+    /// Answers only once the outcome of the append is known, or <see cref="VotingOptions.AppendTimeout"/> is over.
+    /// </summary>
     /// <remarks>The caller's hanging up ends nothing: a ballot that is on its way is seen through.</remarks>
     public async Task<CastVoteOutcome> HandleAsync(CastRequest request)
     {
@@ -66,7 +68,8 @@ internal sealed class CastVote(
     {
         var vote = VoteOf(request, survey);
 
-        // A known vote gets its first answer before rules and state are looked at, so they may only decide what is not known.
+        // A known vote gets its first answer before rules and state are looked at, so they may only
+        // decide what is not known.
         if (await RefusalAsync(request, survey, cancel) is { } refusal)
             return await AnswerKnownAsync(vote, refusal, cancel) ?? refusal;
 
@@ -264,8 +267,8 @@ internal abstract record CastVoteOutcome
 internal static class VoterEligibility
 {
     /// <remarks>
-    /// Identity checks do not exist yet: that a voter is verified is taken as given, and nobody's country, age or group is known,
-    /// so a survey that asks for one admits nobody.
+    /// Identity checks do not exist yet: that a voter is verified is taken as given, and nobody's country, age or group
+    /// is known, so a survey that asks for one admits nobody.
     /// </remarks>
     public static bool Admits(Eligibility eligibility) =>
         eligibility is { Countries.Count: 0, MinimumAge: null, Group: null };

@@ -4,7 +4,9 @@ using Platform;
 
 namespace Voting;
 
-/// <summary>Looks votes up in the shards by voter: many lookups in one round trip. Safe for use by many threads.</summary>
+/// <summary>
+/// Looks votes up in the shards by voter: many lookups in one round trip. Safe for use by many threads.
+/// </summary>
 internal sealed class KnownVotes(VotingDatabase database)
 {
     private const int LookupBatchMax = 500;
