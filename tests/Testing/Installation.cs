@@ -174,17 +174,22 @@ public sealed class Installation : IAsyncDisposable
         if (settings.Keys.Any(key => key.StartsWith("Shards__", StringComparison.OrdinalIgnoreCase)))
         {
             var database = await postgres.NewDatabaseAsync(cancel);
-            await MigrateAsync(database.ConnectionString, cancel);
+            await MigrateAsync(database.ConnectionString, settings, cancel);
             return database;
         }
 
-        settings.TryGetValue("Log__VotePartitions", out var partitions);
-        return await postgres.NewMigratedDatabaseAsync($"installation {partitions}", MigrateAsync, cancel);
-
-        Task MigrateAsync(string connectionString, CancellationToken stop) => ChildProcess.RunAsync(
-            "voting-host migrate", Programs.Host, ["migrate"],
-            new Dictionary<string, string>(settings) { ["Database__ConnectionString"] = connectionString }, stop);
+        // Other installations get copies, too: nothing of this one's own settings may reach the original.
+        var common = new Dictionary<string, string> { ["Keys__MasterKey"] = MasterKey, ["Log__Provider"] = "postgres" };
+        if (settings.TryGetValue("Log__VotePartitions", out var partitions)) common["Log__VotePartitions"] = partitions;
+        return await postgres.NewMigratedDatabaseAsync(
+            $"installation {partitions}", (connection, stop) => MigrateAsync(connection, common, stop), cancel);
     }
+
+    private static Task<string> MigrateAsync(
+        string connectionString, Dictionary<string, string> settings, CancellationToken cancel) =>
+        ChildProcess.RunAsync(
+            "voting-host migrate", Programs.Host, ["migrate"],
+            new Dictionary<string, string>(settings) { ["Database__ConnectionString"] = connectionString }, cancel);
 }
 
 /// <summary>A voter that the sandbox signed in.</summary>
