@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Testing;
 
 namespace DemoTests;
@@ -36,54 +35,6 @@ public sealed class ElectionTests(RunningPlatform platform)
         Assert.Equal(1, (await DemoRun.AgainstAsync(installation, "--recount", survey)).ExitCode);
     }
 
-    /// <summary>The rows change while it counts: what it says is right, what it keeps is wrong.</summary>
-    [Fact]
-    public async Task An_election_whose_rows_are_not_what_was_counted_does_not_agree()
-    {
-        const string title = "Rows go wrong";
-        await BendRowsAsync(platform.Installation, title);
-
-        var election = await DemoRun.AgainstAsync(
-            platform.Installation, "--survey", Survey(title), "--voters", "25", "--rate", "0", "--json");
-
-        Assert.True(election.ExitCode == 1, $"{election}");
-        Assert.Equal(
-            [
-                "The recounted rows are what the voters cast",
-                "Each row says what its voter chose, and there is no other",
-            ],
-            election.Disagreeing);
-    }
-
-    [Fact]
-    public async Task An_election_at_two_public_ports_that_share_no_memory_agrees()
-    {
-        await using var installation = await Installation.StartAsync(
-            platform.Postgres, ["api,sse,consumer,backoffice", "api,sse"],
-            new Dictionary<string, string>
-            {
-                ["Log__Provider"] = "postgres",
-                ["Voting__Reservations"] = "in-process",
-            },
-            Cancel);
-
-        var election = await DemoRun.AgainstAsync(installation, "--voters", "60", "--rate", "0", "--json");
-
-        Assert.True(election.ExitCode == 0, $"{election}");
-        Assert.Equal(60, election.Report.GetProperty("counted").GetInt32());
-    }
-
-    [Fact]
-    public async Task A_survey_of_which_nothing_is_shown_before_its_end_agrees()
-    {
-        var survey = Survey("Secret until the end", "afterFinish");
-
-        var election = await DemoRun.AgainstAsync(
-            platform.Installation, "--survey", survey, "--voters", "21", "--json");
-
-        Assert.True(election.ExitCode == 0, $"{election}");
-    }
-
     [Fact]
     public async Task People_get_a_table_that_says_that_every_number_agrees()
     {
@@ -97,7 +48,7 @@ public sealed class ElectionTests(RunningPlatform platform)
     /// <summary>Takes the first option of one ballot away.</summary>
     private static async Task<bool> AlterOneRowAsync(Installation installation, int survey)
     {
-        foreach (var schema in await ShardsAsync(installation))
+        foreach (var schema in await Arrange.ShardsAsync(installation))
         {
             await using var alter = installation.Database.Source.CreateCommand($"""
                 UPDATE {schema}.ballots SET options = options[2:] WHERE survey = $1 AND voter_key =
@@ -108,55 +59,5 @@ public sealed class ElectionTests(RunningPlatform platform)
         }
 
         return false;
-    }
-
-    /// <summary>From now on every ballot of surveys of this title is stored without its first option.</summary>
-    private static async Task BendRowsAsync(Installation installation, string title)
-    {
-        foreach (var schema in await ShardsAsync(installation))
-        {
-            await using var bend = installation.Database.Source.CreateCommand($"""
-                CREATE FUNCTION {schema}.bend() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-                BEGIN
-                    IF EXISTS (SELECT FROM voting.surveys WHERE id = NEW.survey AND title = '{title}') THEN
-                        NEW.options := NEW.options[2:];
-                    END IF;
-                    RETURN NEW;
-                END $$;
-                CREATE TRIGGER bend BEFORE INSERT ON {schema}.ballots FOR EACH ROW EXECUTE FUNCTION {schema}.bend();
-                """);
-            await bend.ExecuteNonQueryAsync(Cancel);
-        }
-    }
-
-    private static async Task<IReadOnlyList<string>> ShardsAsync(Installation installation)
-    {
-        await using var query = installation.Database.Source.CreateCommand(
-            "SELECT nspname FROM pg_namespace WHERE nspname ~ '^voting_[0-9]+$'");
-        await using var rows = await query.ExecuteReaderAsync(Cancel);
-        var schemas = new List<string>();
-        while (await rows.ReadAsync(Cancel)) schemas.Add(rows.GetString(0));
-        Assert.NotEmpty(schemas);
-        return schemas;
-    }
-
-    /// <returns>A file with a survey of one question.</returns>
-    private static string Survey(string title, string resultsVisibility = "live")
-    {
-        var file = Path.Combine(Directory.CreateTempSubdirectory("voting-demo-").FullName, "survey.json");
-        File.WriteAllText(file, JsonSerializer.Serialize(new
-        {
-            title,
-            resultsVisibility,
-            questions = new[]
-            {
-                new
-                {
-                    title = "Which?", min = 1, max = 2, order = 0,
-                    options = new[] { new { text = "This", order = 0 }, new { text = "That", order = 1 } },
-                },
-            },
-        }));
-        return file;
     }
 }
