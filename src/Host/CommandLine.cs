@@ -1,6 +1,6 @@
 using System.CommandLine;
+using System.Data.Common;
 using System.Text.RegularExpressions;
-using Npgsql;
 using Platform;
 
 namespace Host;
@@ -27,7 +27,7 @@ internal static partial class CommandLine
             await Console.Error.WriteLineAsync($"voting-host: {e.Message}");
             return Misused;
         }
-        catch (Exception e) when (e is NpgsqlException or MigrationException or IOException)
+        catch (Exception e) when (e is DbException or MigrationException or IOException)
         {
             // The world's failures that an operator can read: no database, a port that is taken.
             await Console.Error.WriteLineAsync($"voting-host: {e.Message.ReplaceLineEndings(" ")}");

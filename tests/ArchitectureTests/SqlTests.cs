@@ -61,6 +61,10 @@ public sealed partial class SqlTests
         Assert.NotEmpty(Escapes(Planted(".cs", $"""class C {"{"} string sql = "{sql}"; {"}"}""")));
     }
 
+    [Fact]
+    public void Takes_a_function_that_keeps_its_scripts_path() => Assert.Empty(Escapes(Planted(
+        ".sql", "CREATE FUNCTION $schema$.f() RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS '';")));
+
     private static IEnumerable<string> Trespasses(string module, SourceFile file)
     {
         var others = string.Join('|', Clone.Modules.Append("Platform").Where(other => other != module))
@@ -102,7 +106,9 @@ public sealed partial class SqlTests
     private static partial Regex SqlComment();
 
     [GeneratedRegex(
-        @"\b((RE)?SET\s+(LOCAL\s+|SESSION\s+)?(ROLE|SESSION\s+AUTHORIZATION)|search_path|voting_module_)"
+        @"\b((RE)?SET\s+(LOCAL\s+|SESSION\s+)?(ROLE|SESSION\s+AUTHORIZATION)|voting_module_)"
+        // A function may keep the path of the script that makes it: the module's own.
+        + @"|\bsearch_path\b(?!\s+FROM\s+CURRENT)"
         + @"|\bSECURITY\s+DEFINER\b|^\s*(GRANT|REVOKE)\b|\bOWNER\s+TO\b",
         RegexOptions.IgnoreCase, 1000)]
     private static partial Regex ChangesRole();

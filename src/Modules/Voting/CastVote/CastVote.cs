@@ -120,7 +120,8 @@ internal sealed class CastVote(
     private Task<Reservation?> StoredAsync(Vote vote, CancellationToken cancel) =>
         known.FindAsync(vote.Identity.Partition, vote.Survey.Id, vote.Identity.VoterKey).WaitAsync(cancel);
 
-    private async Task<CastVoteOutcome> MeetAsync(Vote vote, Prepared mine, HeldReservation there, CancellationToken cancel)
+    private async Task<CastVoteOutcome> MeetAsync(
+        Vote vote, Prepared mine, HeldReservation there, CancellationToken cancel)
     {
         if (there.Appended) return Repeat(vote, there.Reservation);
         // The same ballot, pending in another request: append the same bytes, and answer by one's own acknowledgement.
@@ -213,7 +214,8 @@ internal sealed class CastVote(
     private Prepared Prepare(Vote vote, Reservation again) => new(again, Bytes(vote, again.AcceptedAt));
 
     private byte[] Bytes(Vote vote, DateTimeOffset acceptedAt) => new VoteSubmitted(
-        vote.Survey.Id, vote.Identity.VoterKey, vote.Identity.VoteId, vote.Identity.Salt, acceptedAt, vote.Ballot.Answers)
+        vote.Survey.Id, vote.Identity.VoterKey, vote.Identity.VoteId, vote.Identity.Salt, acceptedAt,
+        vote.Ballot.Answers)
         .ToBytes(mac);
 
     private static LogHeader[] Headers(Reservation reservation) => reservation.Idempotency is { } key
@@ -229,7 +231,8 @@ internal sealed class CastVote(
         return now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMillisecond));
     }
 
-    private sealed record Vote(CastRequest Request, Survey Survey, Ballot Ballot, VoteIdentity Identity, Key16? Idempotency);
+    private sealed record Vote(
+        CastRequest Request, Survey Survey, Ballot Ballot, VoteIdentity Identity, Key16? Idempotency);
 
     private sealed record Prepared(Reservation Reservation, byte[] Bytes);
 }
