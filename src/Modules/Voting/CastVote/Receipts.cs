@@ -17,6 +17,9 @@ internal sealed class Receipts(KeyRing keys, IOptions<TokenOptions> tokens)
     public const string KeyPurpose = "receipt";
 
     private const string Type = "vote-receipt+jwt";
+    /// <summary>Most that is kept: a signature and the longest key id.</summary>
+    public const int KeptSizeBytesMax = SignatureSizeBytes + 64;
+
     private const int SignatureSizeBytes = 64;
 
     /// <returns>What is to be kept: 64 bytes signature, then the key's id.</returns>
@@ -27,13 +30,15 @@ internal sealed class Receipts(KeyRing keys, IOptions<TokenOptions> tokens)
         return [.. signature, .. Encoding.ASCII.GetBytes(key.KeyId)];
     }
 
-    /// <returns>The receipt, the same whenever it is composed.</returns>
+    /// <returns>The receipt, the same whenever it is composed from what was kept.</returns>
     public string Compose(Reservation vote) =>
         Compose(vote.Survey, vote.VoteId, vote.AcceptedAt, vote.Entry, vote.Receipt);
 
     /// <inheritdoc cref="Compose(Reservation)"/>
     public string Compose(int survey, Key16 voteId, DateTimeOffset acceptedAt, byte[] entry, ReadOnlySpan<byte> kept)
     {
+        // Lost on the way to the row: signed anew, it says the same.
+        if (kept.Length <= SignatureSizeBytes) kept = Sign(survey, voteId, acceptedAt, entry);
         var keyId = Encoding.ASCII.GetString(kept[SignatureSizeBytes..]);
         var signature = Base64Url.EncodeToString(kept[..SignatureSizeBytes]);
         return $"{Signed(keyId, survey, voteId, acceptedAt, entry)}.{signature}";

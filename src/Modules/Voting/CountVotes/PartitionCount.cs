@@ -59,11 +59,12 @@ internal sealed class PartitionCount(
         {
             switch (content)
             {
+                case VoteRecord.Submitted { Vote: var vote } when VoteIdentity.PartitionOf(vote.VoteId) != partition:
+                    // Genuine, and copied here: in another shard nothing would know that it is counted already.
+                    sorted.Poison.Add(new(record.Offset, record.Value, "the vote is another partition's"));
+                    break;
                 case VoteRecord.Submitted { Vote: var vote }:
-                    var ballot = new CountedBallot(
-                        record.Offset, vote, now, SHA256.HashData(record.Value.Span),
-                        record.Header(VoteSubmitted.ReceiptHeader) ?? default,
-                        record.Header(VoteSubmitted.IdempotencyHeader));
+                    var ballot = Ballot(record, vote, now);
                     if (_fences.ContainsKey(vote.Survey)) sorted.Late.Add(ballot);
                     else if (Fits(vote)) sorted.Candidates.Add(ballot);
                     else sorted.Invalid.Add(ballot);
@@ -83,6 +84,15 @@ internal sealed class PartitionCount(
 
         return sorted;
     }
+
+    // Headers carry no MAC. One that is not as we write it counts as absent: the row would refuse it, and the whole batch
+    // with it.
+    private static CountedBallot Ballot(StoredRecord record, VoteSubmitted vote, DateTimeOffset now) => new(
+        record.Offset, vote, now, SHA256.HashData(record.Value.Span),
+        record.Header(VoteSubmitted.ReceiptHeader) is { Length: <= Receipts.KeptSizeBytesMax } receipt
+            ? receipt : default,
+        record.Header(VoteSubmitted.IdempotencyHeader) is { Length: 16 } idempotency
+            ? idempotency : default(ReadOnlyMemory<byte>?));
 
     // The api process judged the ballot; this only keeps a mistake there from putting
     // votes on options that are not offered.
