@@ -14,15 +14,15 @@ public abstract class ModuleDatabase : IAsyncDisposable
     private readonly ShardMap _map;
     private readonly ModuleShard[] _shards;
     private readonly string _module;
-    private readonly int _poolSizeMax;
+    private readonly DatabaseOptions _options;
 
     /// <param name="module">The module's name in lower case: its schema's, and the end of its role's.</param>
     /// <param name="map">Where the shards lie.</param>
     /// <param name="options">The control database.</param>
     protected ModuleDatabase(string module, ShardMap map, IOptions<DatabaseOptions> options)
     {
-        (_module, _map, _poolSizeMax) = (module, map, options.Value.PoolSizeMax);
-        Control = Source(options.Value.ConnectionString);
+        (_module, _map, _options) = (module, map, options.Value);
+        Control = Source(_options.ConnectionString);
         _shards = new ModuleShard[map.Shards.Max(shard => shard.Number) + 1];
         foreach (var shard in map.Shards)
             _shards[shard.Number] = new(shard, SchemaOf(module, shard.Number), Source(shard.ConnectionString));
@@ -58,15 +58,18 @@ public abstract class ModuleDatabase : IAsyncDisposable
         var connection = new NpgsqlConnectionStringBuilder(given)
         {
             ApplicationName = $"voting {_module}",
-            MaxPoolSize = _poolSizeMax,
+            MaxPoolSize = _options.PoolSizeMax,
             MaxAutoPrepare = 200,
             AutoPrepareMinUsages = 2,
             // A peer that vanished without a word is noticed in 5 + 3 × 5 s, not in hours.
             TcpKeepAlive = true,
             TcpKeepAliveTime = 5,
             TcpKeepAliveInterval = 5,
-            // The role is a session default, so returning a connection to the pool cannot shed it.
-            Options = $"-c role={RoleOf(_module)}",
+            // Session defaults, so returning a connection to the pool cannot shed them. The server looks after us as we
+            // look after it: a transaction whose process hangs or is gone would keep its rows locked.
+            Options = $"-c role={RoleOf(_module)}"
+                + $" -c idle_in_transaction_session_timeout={(long)_options.SilenceMax.TotalMilliseconds}"
+                + " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
         };
         return new NpgsqlDataSourceBuilder(connection.ConnectionString).Build();
     });

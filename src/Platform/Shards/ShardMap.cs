@@ -19,6 +19,13 @@ public sealed class DatabaseOptions
     /// <summary>Most connections a module's pool opens to one database.</summary>
     [Range(2, 1_000)]
     public int PoolSizeMax { get; set; } = 24;
+
+    /// <summary>
+    /// After how long a silence the server ends a session of ours that holds something for others: a process that hangs,
+    /// or whose machine is gone, keeps its rows and locks no longer.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:01:00")]
+    public TimeSpan SilenceMax { get; set; } = TimeSpan.FromSeconds(10);
 }
 
 /// <summary>Which shard holds what. Section <c>Shards</c>.</summary>

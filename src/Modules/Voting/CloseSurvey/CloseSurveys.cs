@@ -45,7 +45,9 @@ internal sealed partial class CloseSurveys(
 
     private async Task RunLockedAsync(NpgsqlConnection connection, CancellationToken stop)
     {
-        await using var take = new NpgsqlCommand("SELECT pg_try_advisory_lock($1)", connection);
+        // A transaction's lock, so that a holder that hangs loses it by its silence.
+        await using var transaction = await connection.BeginTransactionAsync(stop);
+        await using var take = new NpgsqlCommand("SELECT pg_try_advisory_xact_lock($1)", connection, transaction);
         take.Parameters.Add(new() { Value = LockKey });
         if (await take.ExecuteScalarAsync(stop) is not true)
         {
@@ -56,14 +58,17 @@ internal sealed partial class CloseSurveys(
         // What another holder saw is not known here: every wait begins anew, which only takes longer.
         _closingSeenAt.Clear();
         _fenced.Clear();
+        await using var hold = new NpgsqlCommand("SELECT 1", connection, transaction);
         while (true)
         {
             foreach (var survey in surveys.All.Where(survey => survey.Status is SurveyStatus.Closing).ToArray())
+            {
                 await AdvanceAsync(survey, stop);
-            await Task.Delay(Pause, clock, stop);
+                await hold.ExecuteNonQueryAsync(stop);
+            }
 
-            await using var alive = new NpgsqlCommand("SELECT 1", connection);
-            await alive.ExecuteNonQueryAsync(stop);
+            await Task.Delay(Pause, clock, stop);
+            await hold.ExecuteNonQueryAsync(stop);
         }
     }
 
