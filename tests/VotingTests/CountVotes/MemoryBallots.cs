@@ -1,0 +1,93 @@
+using Voting;
+using Voting.Contracts;
+
+namespace VotingTests;
+
+/// <summary>A shard in memory for one partition: a batch changes everything at its completion, or nothing.</summary>
+internal sealed class MemoryBallots(int partition) : IBallotStore
+{
+    private readonly Dictionary<int, long> _fences = [];
+    private readonly Dictionary<int, PartitionTally> _tallies = [];
+    private long _next;
+
+    /// <summary>By survey and voter, as the primary key has it.</summary>
+    public Dictionary<(int Survey, Key16 VoterKey), CountedBallot> Ballots { get; } = [];
+
+    /// <summary>By offset.</summary>
+    public SortedDictionary<long, RefusedVote> Refused { get; } = [];
+
+    /// <summary>By offset.</summary>
+    public SortedDictionary<long, PoisonRecord> Poison { get; } = [];
+
+    public IReadOnlyDictionary<int, long> Fences => _fences;
+
+    public IReadOnlyDictionary<int, PartitionTally> Tallies => _tallies;
+
+    /// <summary>The process ends in the next completion: before it has done anything.</summary>
+    public bool CrashesBeforeCommit { get; set; }
+
+    public Task<PartitionState> LoadAsync(int _, CancellationToken cancel) => Task.FromResult(new PartitionState(
+        _next, All(long.MaxValue).Select(outcome => outcome.Offset).DefaultIfEmpty(-1).Last(),
+        new(_fences), new(_tallies)));
+
+    public Task<IBallotBatch?> BeginAsync(int _, long expected, long next, CancellationToken cancel) =>
+        Task.FromResult<IBallotBatch?>(expected == _next ? new Batch(this, next) : null);
+
+    public Task<IReadOnlyList<Outcome>> OutcomesAsync(int _, long from, long to, CancellationToken cancel) =>
+        Task.FromResult<IReadOnlyList<Outcome>>([.. All(to).Where(outcome => outcome.Offset >= from)]);
+
+    private List<Outcome> All(long to)
+    {
+        var rows = Ballots.Values.Select(ballot => (Ballot: ballot, Kind: OutcomeKind.Counted, Reason: (string?)null))
+            .Concat(Refused.Values.Select(vote => (vote.Ballot, vote.Kind, vote.Reason)))
+            .Where(row => row.Ballot.Offset < to).OrderBy(row => row.Ballot.Offset);
+        var outcomes = new List<Outcome>();
+        foreach (var (ballot, kind, reason) in rows)
+        {
+            var previous = outcomes.Count == 0 ? -1 : outcomes[^1].Offset;
+            outcomes.Add(new(kind, ballot.Vote.Survey, ballot.Vote.VoteId, ballot.Vote.VoterKey, partition,
+                ballot.Offset, previous, ballot.DecidedAt, reason));
+        }
+
+        return outcomes;
+    }
+
+    private sealed class Batch(MemoryBallots store, long next) : IBallotBatch
+    {
+        private readonly Dictionary<(int, Key16), CountedBallot> _staged = [];
+
+        public Task<bool[]> InsertAsync(IReadOnlyList<CountedBallot> ballots)
+        {
+            var stored = new bool[ballots.Count];
+            foreach (var i in Enumerable.Range(0, ballots.Count).OrderBy(i => ballots[i].Offset))
+            {
+                var voter = (ballots[i].Vote.Survey, ballots[i].Vote.VoterKey);
+                stored[i] = !store.Ballots.ContainsKey(voter) && _staged.TryAdd(voter, ballots[i]);
+            }
+
+            return Task.FromResult(stored);
+        }
+
+        public Task<IReadOnlyDictionary<(int Survey, Key16 VoterKey), Key16>> FindAsync(
+            IReadOnlyCollection<(int Survey, Key16 VoterKey)> voters) =>
+            Task.FromResult<IReadOnlyDictionary<(int Survey, Key16 VoterKey), Key16>>(store.Ballots.Concat(_staged)
+                .Where(row => voters.Contains(row.Key)).ToDictionary(row => row.Key, row => row.Value.Vote.VoteId));
+
+        public Task CompleteAsync(BatchRest rest)
+        {
+            if (store.CrashesBeforeCommit) throw new ProcessEndedException();
+            foreach (var (voter, ballot) in _staged) store.Ballots.Add(voter, ballot);
+            foreach (var vote in rest.Refused) store.Refused.Add(vote.Ballot.Offset, vote);
+            foreach (var record in rest.Poison) store.Poison.Add(record.Offset, record);
+            foreach (var (survey, offset) in rest.Fences) store._fences.Add(survey, offset);
+            foreach (var tally in rest.Tallies) store._tallies[tally.Survey] = tally;
+            store._next = next;
+            return Task.CompletedTask;
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>Stands for a kill: whatever was in memory is gone.</summary>
+internal sealed class ProcessEndedException : Exception;
