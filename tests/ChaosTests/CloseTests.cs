@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using Testing;
+
+namespace ChaosTests;
+
+[Collection(RacesSite.Name)]
+public sealed class CloseTests(Site site)
+{
+    private const int Partitions = 16;
+
+    [Fact]
+    public async Task What_was_acknowledged_while_the_survey_closed_is_counted()
+    {
+        var election = await site.PublishAsync();
+        var voters = (await site.VotersAsync(480)).GroupBy(Site.PartitionOf).ToArray();
+        Assert.Equal(Partitions, voters.Length);
+        var accepted = new ConcurrentBag<(SignedInVoter Voter, int Choice, Answer Answer, bool AfterFinish)>();
+        var isFinished = false;
+
+        // One client a partition, so that ballots arrive on each of them until each has refused one.
+        var load = voters.Select(async partition =>
+        {
+            var choice = 0;
+            foreach (var voter in partition)
+            {
+                var after = Volatile.Read(ref isFinished);
+                var at = ++choice % 2 == 0 ? site.First : site.Second;
+                var answer = await election.CastAsync(at, voter, choice);
+                if (answer.Status == 202) accepted.Add((voter, choice, answer, after));
+                else Assert.Equal((409, "survey-not-open"), (answer.Status, answer.Problem));
+            }
+        }).ToArray();
+        await Until.HoldsAsync("ballots come in", () => Task.FromResult(accepted.Count >= 3 * Partitions));
+        await FinishAsync(election);
+        Volatile.Write(ref isFinished, true);
+        await Task.WhenAll(load);
+        Assert.True(accepted.Any(cast => cast.AfterFinish), "Nothing was accepted under a lease after the finish.");
+
+        await IsFinalAsync(election);
+        var ledger = await site.AssertKeptAsync(election);
+        Assert.Equal(accepted.Count, ledger.Count(election, "counted"));
+        foreach (var host in new[] { site.First, site.Second })
+        {
+            await Task.WhenAll(accepted.Select(async cast => Assert.Equal(
+                new Answer(200, cast.Answer.Body), await election.CastAsync(host, cast.Voter, cast.Choice))));
+            await ShowsFinalAsync(election, host, accepted.Count);
+        }
+    }
+
+    [Fact]
+    public async Task A_ballot_that_comes_to_stand_behind_the_fence_is_refused_and_was_never_acknowledged()
+    {
+        var election = await site.PublishAsync();
+        var voters = await site.VotersAsync(60);
+        var inTime = await Task.WhenAll(voters.Take(20).Select(voter => election.CastAsync(site.Second, voter, 1)));
+        Assert.All(inTime, answer => Assert.Equal(202, answer.Status));
+        await site.SettleAsync();
+
+        // Past the check that the survey is open, each ballot asks the shard for the voter: there they are held.
+        var tables = await site.TablesAsync("ballots");
+        Task<Answer>[] late;
+        await using (var held = await HeldLock.TakeAsync(
+            site.Database, $"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE"))
+        {
+            late = [.. voters.Skip(20).Select(voter => election.CastAsync(site.Second, voter, 2))];
+            await Until.HoldsAsync("ballots are held", async () => (await held.HeldAsync()).Length > 0);
+            site.Second.Pause();
+        }
+
+        try
+        {
+            await FinishAsync(election);
+            await IsFinalAsync(election);
+        }
+        finally
+        {
+            site.Second.Resume();
+        }
+
+        Assert.All(await Task.WhenAll(late), answer =>
+            Assert.Equal((409, "survey-not-open"), (answer.Status, answer.Problem)));
+        var ledger = await site.AssertKeptAsync(election);
+        Assert.Equal(20, ledger.Count(election, "counted"));
+        Assert.True(ledger.Count(election, "rejected", "after-close") > 0, "No ballot came to stand behind the fence.");
+        await ShowsFinalAsync(election, site.First, 20);
+    }
+
+    private Task FinishAsync(Election election) =>
+        site.StaffAsync(HttpMethod.Put, $"/v1/internal/surveys/{election.Id}/finish", null);
+
+    private Task IsFinalAsync(Election election) => Until.HoldsAsync("the result is final", async () =>
+        await site.ReadAsync<string>($"SELECT status FROM voting.surveys WHERE id = {election.Id}") == "finished");
+
+    /// <summary>The signed result and the shown one are what a recount of the rows gives.</summary>
+    private async Task ShowsFinalAsync(Election election, HostProcess at, long count)
+    {
+        await Until.HoldsAsync("the final result is shown", async () =>
+            (await election.ResultsAsync(at)).GetProperty("status").GetString() == "final");
+        var (ballots, votes) = await Promises.RecountAsync(site, election);
+        Assert.Equal(count, ballots);
+        Assert.Equal(ballots, (await election.ResultsAsync(at)).GetProperty("totalResponses").GetInt64());
+        Assert.Equal(ballots, await site.ReadAsync<long>(
+            $"SELECT final_ballots FROM voting.surveys WHERE id = {election.Id}"));
+        Assert.Equal(votes.Values.Sum(), await site.ReadAsync<long>($"""
+            SELECT sum(value::bigint)::bigint FROM voting.surveys, jsonb_each_text(final_votes) WHERE id = {election.Id}
+            """));
+    }
+}

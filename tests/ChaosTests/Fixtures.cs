@@ -1,0 +1,4 @@
+using ChaosTests;
+using Testing;
+
+[assembly: AssemblyFixture(typeof(Postgres))]

@@ -1,0 +1,22 @@
+namespace ChaosTests;
+
+/// <summary>Tests whose faults leave every process alive share one installation.</summary>
+[CollectionDefinition(Name)]
+public sealed class RacesSite : ICollectionFixture<Site>
+{
+    public const string Name = "races";
+}
+
+/// <summary>Tests that kill what counts.</summary>
+[CollectionDefinition(Name)]
+public sealed class CountingSite : ICollectionFixture<Site>
+{
+    public const string Name = "counting";
+}
+
+/// <summary>Tests that kill what accepts, or the database's sessions.</summary>
+[CollectionDefinition(Name)]
+public sealed class AcceptingSite : ICollectionFixture<Site>
+{
+    public const string Name = "accepting";
+}
