@@ -63,9 +63,10 @@ public sealed class Migrator(ShardMap map, string controlConnectionString, IEnum
         };
         await RefuseEditedAsync(owned.ConnectionString, schema, scripts, cancel);
         var upgrade = DeployChanges.To.PostgresqlDatabase(owned.ConnectionString)
-            .WithScripts(scripts)
-            .WithVariables(variables)
-            .JournalTo((connections, _) => new HashingJournal(connections, schema))
+            .WithScripts(scripts.Select(script => Fill(script, variables)))
+            .WithVariablesDisabled()
+            .JournalTo((connections, _) => new HashingJournal(connections, schema, scripts.ToDictionary(
+                script => script.Name, Digest)))
             .WithTransactionPerScript()
             .LogToNowhere()
             .Build();
@@ -91,6 +92,14 @@ public sealed class Migrator(ShardMap map, string controlConnectionString, IEnum
                 using var text = new StreamReader(module.Assembly.GetManifestResourceStream(name)!);
                 return new SqlScript(name[prefix.Length..], text.ReadToEnd());
             })];
+    }
+
+    // By ourselves: DbUp leaves "$schema$." out, and what a function does not qualify it looks for where its caller is.
+    private static SqlScript Fill(SqlScript script, Dictionary<string, string> variables)
+    {
+        var text = new StringBuilder(script.Contents);
+        foreach (var (name, value) in variables) text.Replace($"${name}$", value);
+        return new(script.Name, text.ToString());
     }
 
     private static async Task CreateSchemaAsync(
@@ -133,7 +142,11 @@ public sealed class Migrator(ShardMap map, string controlConnectionString, IEnum
     private static byte[] Digest(SqlScript script) => SHA256.HashData(Encoding.UTF8.GetBytes(script.Contents));
 
     /// <summary>Remembers each applied script with its digest.</summary>
-    private sealed class HashingJournal(Func<IConnectionManager> connections, string schema) : IJournal
+    /// <param name="connections">Those of the upgrade.</param>
+    /// <param name="schema">Where the journal is.</param>
+    /// <param name="digests">By script, before its variables were filled in.</param>
+    private sealed class HashingJournal(
+        Func<IConnectionManager> connections, string schema, Dictionary<string, byte[]> digests) : IJournal
     {
         public string[] GetExecutedScripts() => connections().ExecuteCommandsWithManagedConnection(command =>
         {
@@ -151,7 +164,7 @@ public sealed class Migrator(ShardMap map, string controlConnectionString, IEnum
             using var insert = dbCommandFactory();
             insert.CommandText = $"INSERT INTO {schema}.migrations (name, digest) VALUES ($1, $2)";
             insert.Parameters.Add(new NpgsqlParameter { Value = script.Name });
-            insert.Parameters.Add(new NpgsqlParameter { Value = Digest(script) });
+            insert.Parameters.Add(new NpgsqlParameter { Value = digests[script.Name] });
             insert.ExecuteNonQuery();
         }
 
