@@ -132,7 +132,7 @@ public sealed class DatabaseRoleTests(Postgres postgres)
                 UNION ALL
                 SELECT '{role} is a member of ' || roleid::regrole FROM pg_auth_members WHERE member = '{role}'::regrole
                 """)
-                select row[0]);
+                            select row[0]);
         }
 
         return faults;

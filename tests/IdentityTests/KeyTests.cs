@@ -179,7 +179,9 @@ public sealed class KeyTests(Postgres postgres)
         {
             var result = await new JsonWebTokenHandler().ValidateTokenAsync(token, new()
             {
-                ValidIssuer = "http://localhost:8080", ValidAudience = audience, ValidAlgorithms = ["RS256"],
+                ValidIssuer = "http://localhost:8080",
+                ValidAudience = audience,
+                ValidAlgorithms = ["RS256"],
                 IssuerSigningKeys = new JsonWebKeySet(text).GetSigningKeys(),
             });
             Assert.True(result.IsValid, result.Exception?.Message);

@@ -69,8 +69,13 @@ internal sealed class ProviderServer : IAsyncDisposable
         var now = _clock.GetUtcNow().ToUnixTimeSeconds();
         return new()
         {
-            ["iss"] = Address, ["aud"] = ClientId, ["azp"] = ClientId, ["sub"] = subject, ["nonce"] = Nonce,
-            ["iat"] = now, ["exp"] = now + 3600,
+            ["iss"] = Address,
+            ["aud"] = ClientId,
+            ["azp"] = ClientId,
+            ["sub"] = subject,
+            ["nonce"] = Nonce,
+            ["iat"] = now,
+            ["exp"] = now + 3600,
         };
     }
 

@@ -169,8 +169,11 @@ public sealed class SignInTests(Postgres postgres, SharedSite shared) : IClassFi
         var site = shared.Site;
         using var answer = await site.PostAsync("/v1/auth/google/token", new
         {
-            idToken = site.Provider.IdToken("alice"), nonce = ProviderServer.Nonce, turnstileToken = "XXXX.DUMMY.TOKEN",
-            fingerprint = "1708102555327.NLOjmg", deviceId = "phone-1",
+            idToken = site.Provider.IdToken("alice"),
+            nonce = ProviderServer.Nonce,
+            turnstileToken = "XXXX.DUMMY.TOKEN",
+            fingerprint = "1708102555327.NLOjmg",
+            deviceId = "phone-1",
         });
         var token = new JsonWebToken((await Site.TokensAsync(answer)).AccessToken);
         Assert.Equal("phone-1", token.GetPayloadValue<string>("device"));

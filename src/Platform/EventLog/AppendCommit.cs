@@ -60,7 +60,8 @@ internal sealed class AppendCommit(PostgresLogOptions options)
             "SELECT place, first_offset FROM platform.log_append($1, $2, $3, $4)", connection);
         command.Parameters.Add(new NpgsqlParameter<List<string>>
         {
-            TypedValue = _topics, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text,
+            TypedValue = _topics,
+            NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text,
         });
         command.Parameters.Add(new NpgsqlParameter<List<int>> { TypedValue = _partitions });
         command.Parameters.Add(new NpgsqlParameter<List<int>> { TypedValue = _counts });

@@ -31,7 +31,8 @@ internal sealed class GroupTable(NpgsqlDataSource source, string group, string t
         beat.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = workingOn });
         beat.Parameters.Add(new NpgsqlParameter<TimeSpan>
         {
-            TypedValue = options.SessionTimeout, NpgsqlDbType = NpgsqlDbType.Interval,
+            TypedValue = options.SessionTimeout,
+            NpgsqlDbType = NpgsqlDbType.Interval,
         });
         beat.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = isLeaving });
         await using var rows = await beat.ExecuteReaderAsync();

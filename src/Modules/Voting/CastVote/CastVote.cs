@@ -32,6 +32,9 @@ internal sealed class CastVote(
     /// <summary>A pending reservation of another ballot that is older has been left behind by its process.</summary>
     public static readonly TimeSpan PendingAgeMax = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan PendingPoll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan PendingPatience = TimeSpan.FromSeconds(1);
+
     /// <summary>
     /// Answers only once the outcome of the append is known, or <see cref="VotingOptions.AppendTimeout"/> is over.
     /// </summary>
@@ -123,10 +126,19 @@ internal sealed class CastVote(
     private async Task<CastVoteOutcome> MeetAsync(
         Vote vote, Prepared mine, HeldReservation there, CancellationToken cancel)
     {
+        // Nearly always the other request is about to be acknowledged: then nothing needs to be sent again.
+        for (var waited = TimeSpan.Zero; !there.Appended && waited < PendingPatience; waited += PendingPoll)
+        {
+            await Task.Delay(PendingPoll, clock, cancel);
+            if (await reservations.ReserveAsync(mine.Reservation, cancel) is not { } now)
+                return await AppendUnlessStoredAsync(vote, mine, cancel);
+            there = now;
+        }
+
         if (there.Appended) return Repeat(vote, there.Reservation);
         // The same ballot, pending in another request: append the same bytes, and answer by one's own acknowledgement.
         if (IsSame(vote, there.Reservation))
-            return await AppendAsync(vote, Prepare(vote, there.Reservation), cancel);
+            return await AppendAsync(vote, Prepare(vote, there.Reservation), isOwn: false, cancel);
         if (there.Age < PendingAgeMax || !await reservations.TakeOverAsync(there.Reservation, mine.Reservation, cancel))
             return new CastVoteOutcome.Unknown();
         return await AppendUnlessStoredAsync(vote, mine, cancel);
@@ -146,12 +158,13 @@ internal sealed class CastVote(
             throw;
         }
 
-        if (row is null) return await AppendAsync(vote, mine, cancel);
+        if (row is null) return await AppendAsync(vote, mine, isOwn: true, cancel);
         await reservations.AppendedAsync(row, cancel);
         return Repeat(vote, row);
     }
 
-    private async Task<CastVoteOutcome> AppendAsync(Vote vote, Prepared prepared, CancellationToken cancel)
+    private async Task<CastVoteOutcome> AppendAsync(
+        Vote vote, Prepared prepared, bool isOwn, CancellationToken cancel)
     {
         var (reservation, bytes) = prepared;
         long offset;
@@ -163,8 +176,9 @@ internal sealed class CastVote(
         }
         catch (AppendFailedException e) when (e.Failure is not AppendFailure.Unknown)
         {
-            await reservations.ReleaseAsync(reservation, CancellationToken.None);
-            return new CastVoteOutcome.Overloaded();
+            // Another request's place is not ours to give up: its append may have come through.
+            if (isOwn) await reservations.ReleaseAsync(reservation, CancellationToken.None);
+            return isOwn ? new CastVoteOutcome.Overloaded() : new CastVoteOutcome.Unknown();
         }
         catch (AppendFailedException)
         {

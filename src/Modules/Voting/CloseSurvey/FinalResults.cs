@@ -48,9 +48,12 @@ internal sealed partial class FinalResults(
         swap.Parameters.Add(new() { Value = statement });
         swap.Parameters.Add(new() { Value = version });
         swap.Parameters.Add(new() { Value = ballots });
-        swap.Parameters.Add(new() { Value = JsonSerializer.Serialize(
+        swap.Parameters.Add(new()
+        {
+            Value = JsonSerializer.Serialize(
             votes.ToDictionary(vote => vote.Key.ToString(CultureInfo.InvariantCulture), vote => vote.Value),
-            FinalVotesJson.Default.DictionaryStringInt64) });
+            FinalVotesJson.Default.DictionaryStringInt64)
+        });
         swap.Parameters.Add(new() { Value = finalAt });
         return await swap.ExecuteNonQueryAsync(cancel) == 1;
     }
