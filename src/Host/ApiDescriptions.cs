@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 using Platform;
 using Scalar.AspNetCore;
@@ -36,10 +37,22 @@ internal static class ApiDescriptions
         foreach (var (name, listener) in Documents)
         {
             var group = endpoints.MapGroup("").OnListener(listener).AllowAnonymous();
-            // The slim host knows no regular expressions in routes; no two documents' names are equally long.
-            group.MapOpenApi($"/openapi/{{documentName:length({name.Length})}}.json");
+            // The framework's own route has the name as a parameter: its 405 would answer for every name everywhere.
+            group.MapGet($"/openapi/{name}.json", (HttpContext context) => WriteAsync(name, context))
+                .ExcludeFromDescription();
             group.MapScalarApiReference($"/openapi/{name}", options => options
                 .WithTitle($"Voting, {name}").WithOpenApiRoutePattern($"/openapi/{name}.json").DisableDefaultFonts());
         }
+    }
+
+    private static async Task WriteAsync(string name, HttpContext context)
+    {
+        var documents = context.RequestServices.GetRequiredKeyedService<IOpenApiDocumentProvider>(name);
+        var document = await documents.GetOpenApiDocumentAsync(context.RequestAborted);
+        using var json = new MemoryStream();
+        await document.SerializeAsJsonAsync(json, OpenApiSpecVersion.OpenApi3_1, context.RequestAborted);
+        context.Response.ContentType = "application/json; charset=utf-8";
+        context.Response.ContentLength = json.Length;
+        await context.Response.Body.WriteAsync(json.GetBuffer().AsMemory(0, (int)json.Length), context.RequestAborted);
     }
 }

@@ -27,7 +27,7 @@ internal static class Composition
         var configuration = builder.Configuration;
         ((IConfigurationBuilder)configuration).Sources.Clear();
         configuration.AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: true);
-        if (sources.File is { } file) configuration.AddJsonFile(file.FullName, optional: false);
+        if (sources.File is { } file) AddFile(configuration, file);
         configuration.AddEnvironmentVariables();
         configuration.AddCommandLine(sources.Arguments);
 
@@ -44,9 +44,21 @@ internal static class Composition
         builder.AddAudit(roles);
         builder.AddBackoffice(roles);
 
-        var app = builder.Build();
+        var app = Settings.Explained(builder.Services, builder.Build);
         Settings.Check(app.Services);
         return app;
+    }
+
+    private static void AddFile(ConfigurationManager configuration, FileInfo file)
+    {
+        try
+        {
+            configuration.AddJsonFile(file.FullName, optional: false);
+        }
+        catch (InvalidDataException)
+        {
+            throw new InvalidSettingsException($"The settings file {file.FullName} is not JSON.");
+        }
     }
 
     /// <summary>Middleware and endpoints.</summary>

@@ -8,8 +8,7 @@ internal static class StaffTokens
     public static async Task<int> RunAsync(string role, SettingsSources sources, CancellationToken cancel)
     {
         await using var app = Composition.Build(Role.All, sources);
-        await app.Services.GetRequiredService<KeyRing>().LoadAsync(cancel);
-        await Console.Out.WriteLineAsync(BackofficeModule.IssueStaffToken(app.Services, role));
+        await Console.Out.WriteLineAsync(await BackofficeModule.IssueStaffTokenAsync(app.Services, role, cancel));
         return 0;
     }
 }

@@ -23,11 +23,13 @@ public static class BackofficeModule
     {
     }
 
-    /// <summary>Signs a staff token for 12 hours, while accounts are not required. The keys must be loaded.</summary>
+    /// <summary>Loads the keys and signs a staff token for 12 hours, while accounts are not required.</summary>
     /// <param name="services">The application's.</param>
     /// <param name="role">manager, investigator, auditor or admin.</param>
+    /// <param name="cancel">Ends the loading.</param>
     /// <exception cref="InvalidSettingsException">Accounts are required, or there is no such role.</exception>
-    public static string IssueStaffToken(IServiceProvider services, string role)
+    public static async Task<string> IssueStaffTokenAsync(
+        IServiceProvider services, string role, CancellationToken cancel)
     {
         if (services.GetRequiredService<IOptions<BackofficeOptions>>().Value.RequireAccounts)
         {
@@ -35,9 +37,13 @@ public static class BackofficeModule
                 "Staff sign in with accounts here: no token is given out unless Backoffice__RequireAccounts is false.");
         }
 
-        return StaffRole.All.Contains(role)
-            ? services.GetRequiredService<StaffTokens>().Issue($"operator-{role}", role, TokenLifetime)
-            : throw new InvalidSettingsException(
+        if (!StaffRole.All.Contains(role))
+        {
+            throw new InvalidSettingsException(
                 $"There is no staff role {role}; the roles are {string.Join(", ", StaffRole.All)}.");
+        }
+
+        await services.GetRequiredService<KeyRing>().LoadAsync(cancel);
+        return services.GetRequiredService<StaffTokens>().Issue($"operator-{role}", role, TokenLifetime);
     }
 }

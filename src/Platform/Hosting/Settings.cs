@@ -30,11 +30,24 @@ public static class Settings
     {
         var sections = services.GetServices<SettingsSection>().ToArray();
         RefuseUnknownKeys(services.GetRequiredService<IConfiguration>(), sections);
-        try
+        Explained(sections, () =>
         {
             services.GetService<IStartupValidator>()?.Validate();
             // The shards are checked against the log's size, which no single section can do.
-            services.GetService<ShardMap>();
+            return services.GetService<ShardMap>();
+        });
+    }
+
+    /// <summary>Does what may meet a wrong setting before all are checked: the server takes its own early.</summary>
+    /// <exception cref="InvalidSettingsException">As of <see cref="Check"/>.</exception>
+    public static T Explained<T>(IServiceCollection services, Func<T> build) =>
+        Explained([.. services.Select(service => service.ImplementationInstance).OfType<SettingsSection>()], build);
+
+    private static T Explained<T>(SettingsSection[] sections, Func<T> build)
+    {
+        try
+        {
+            return build();
         }
         catch (OptionsValidationException e)
         {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Net.Http.Headers;
 
 namespace Platform;
 
@@ -23,8 +24,11 @@ public static class JsonBody
     public static async ValueTask<T> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type)
         where T : class
     {
-        if (!context.Request.HasJsonContentType())
-            throw new MalformedRequestException(Problem.UnsupportedMediaType, "Send application/json.");
+        if (!IsPlainJson(context.Request))
+        {
+            throw new MalformedRequestException(
+                Problem.UnsupportedMediaType, "Send application/json in UTF-8, not compressed.");
+        }
 
         try
         {
@@ -39,6 +43,12 @@ public static class JsonBody
                 path.Length == 0 ? null : new Dictionary<string, string[]> { [path] = [Reason(e)] });
         }
     }
+
+    private static bool IsPlainJson(HttpRequest request) =>
+        request.HasJsonContentType()
+        && (MediaTypeHeaderValue.Parse(request.ContentType).Charset.Value?.Trim('"') ?? "utf-8")
+            .Equals("utf-8", StringComparison.OrdinalIgnoreCase)
+        && request.Headers.ContentEncoding.Count == 0;
 
     /// <returns><c>$.questions[0].text</c> as the contract writes it: <c>questions[0].text</c>.</returns>
     private static string MemberPath(string? path) => (path ?? "$").TrimStart('$').TrimStart('.');

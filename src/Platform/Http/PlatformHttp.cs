@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -64,10 +65,19 @@ public static class PlatformHttp
         app.UseMiddleware<RequestFailures>();
         app.UseMiddleware<AddressLimit>();
         app.UseRouting();
+        app.Use(VaryByOrigin);
         app.UseCors();
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseMiddleware<VoterLimit>();
+    }
+
+    // What a cache has got for one page, or for no page, is not what another page may read.
+    private static Task VaryByOrigin(HttpContext context, RequestDelegate next)
+    {
+        if (context.Features.Get<ListenerFeature>() is { Listener: Listener.Public })
+            context.Response.Headers.Append("Vary", "Origin");
+        return next(context);
     }
 
     /// <summary>Health and metrics, on the management listener.</summary>

@@ -11,6 +11,8 @@ internal sealed partial class RequestFailures(RequestDelegate next, ILogger<Requ
     public async Task InvokeAsync(HttpContext context)
     {
         context.Response.Headers["X-Request-Id"] = Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
+        // The server leaves the body out whatever is written; all else is as for GET.
+        if (HttpMethods.IsHead(context.Request.Method)) context.Request.Method = HttpMethods.Get;
         try
         {
             await next(context);

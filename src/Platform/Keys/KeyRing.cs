@@ -71,16 +71,15 @@ public sealed class KeyRing
     public async Task LoadAsync(CancellationToken cancel)
     {
         var found = _purposes.ToDictionary(purpose => purpose.Name, _ => new Ring());
-        await using (var query = _database.Control.CreateCommand(
-            "SELECT key_id, purpose, algorithm, wrapped_key FROM platform.keys ORDER BY number DESC"))
-        await using (var rows = await query.ExecuteReaderAsync(cancel))
+        try
         {
-            while (await rows.ReadAsync(cancel))
-            {
-                // Other versions of the platform, and verbs, know other purposes.
-                if (!found.TryGetValue(rows.GetString(1), out var ring)) continue;
-                Add(ring, rows.GetString(0), rows.GetString(1), rows.GetString(2), rows.GetFieldValue<byte[]>(3));
-            }
+            await ReadAsync(found, cancel);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable
+            or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.InvalidParameterValue)
+        {
+            // Neither the table, nor perhaps the role that each connection takes, is there.
+            throw new InvalidSettingsException("The database was never migrated: run the verb migrate first.");
         }
 
         foreach (var purpose in _purposes)
@@ -92,7 +91,6 @@ public sealed class KeyRing
 
         _rings = found.ToFrozenDictionary(StringComparer.Ordinal);
     }
-
     /// <returns>The key that signs for the purpose now: the newest.</returns>
     public SigningKey Current(string purpose) => Of(purpose).Signing[0];
 
@@ -108,6 +106,19 @@ public sealed class KeyRing
     /// <returns>The keys whose public halves everybody may see, for the JWKS.</returns>
     public IReadOnlyList<SigningKey> Published() =>
         [.. _purposes.Where(purpose => purpose.Published).SelectMany(purpose => Of(purpose.Name).Signing)];
+
+    private async Task ReadAsync(Dictionary<string, Ring> found, CancellationToken cancel)
+    {
+        await using var query = _database.Control.CreateCommand(
+            "SELECT key_id, purpose, algorithm, wrapped_key FROM platform.keys ORDER BY number DESC");
+        await using var rows = await query.ExecuteReaderAsync(cancel);
+        while (await rows.ReadAsync(cancel))
+        {
+            // Other versions of the platform, and verbs, know other purposes.
+            if (!found.TryGetValue(rows.GetString(1), out var ring)) continue;
+            Add(ring, rows.GetString(0), rows.GetString(1), rows.GetString(2), rows.GetFieldValue<byte[]>(3));
+        }
+    }
 
     private Ring Of(string purpose)
     {

@@ -79,7 +79,8 @@ internal static class CastVoteProblems
     };
 }
 
-internal sealed record CastVoteRequest(CastAnswer[] Answers)
+// The serializer's null checks stop at an array's elements.
+internal sealed record CastVoteRequest(CastAnswer?[] Answers)
 {
     private const int AnswerCountMax = 50;
     private const int OptionCountMax = 500;
@@ -90,7 +91,12 @@ internal sealed record CastVoteRequest(CastAnswer[] Answers)
         var errors = new Dictionary<string, string[]>();
         if (Answers.Length > AnswerCountMax) errors["answers"] = [$"At most {AnswerCountMax} answers."];
         var answers = new List<Answer>(Math.Min(Answers.Length, AnswerCountMax));
-        for (var i = 0; i < Answers.Length && errors.Count == 0; i++) answers.Add(Answers[i].ToAnswer(i, errors));
+        for (var i = 0; i < Answers.Length && errors.Count == 0; i++)
+        {
+            if (Answers[i] is { } answer) answers.Add(answer.ToAnswer(i, errors));
+            else errors[$"answers[{i}]"] = ["This is null."];
+        }
+
         return errors.Count == 0 ? answers : throw new MalformedRequestException(
             Problem.MalformedRequest, "The ballot is over a limit.", errors);
     }
@@ -101,16 +107,18 @@ internal sealed record CastVoteRequest(CastAnswer[] Answers)
             errors[$"answers[{i}].options"] = [$"At most {OptionCountMax} options."];
         if (answer.Text?.Length > BallotRules.TextLengthMax)
             errors[$"answers[{i}].text"] = [$"At most {BallotRules.TextLengthMax} characters."];
+        var none = Array.IndexOf(answer.Options, null);
+        if (none >= 0) errors[$"answers[{i}].options[{none}]"] = ["This is null."];
         return errors.Count > 0
             ? new(0, [], null)
-            : new(IdOrNone(answer.Question), [.. answer.Options.Select(IdOrNone)], answer.Text);
+            : new(IdOrNone(answer.Question), [.. answer.Options.Select(option => IdOrNone(option!))], answer.Text);
     }
 
     // An id that cannot exist is one that the survey does not have: the rules refuse it as such.
     internal static int IdOrNone(string text) => JsonBody.TryParseId(text, out var id) ? id : 0;
 }
 
-internal sealed record CastAnswer(string Question, string[] Options, string? Text = null)
+internal sealed record CastAnswer(string Question, string?[] Options, string? Text = null)
 {
     public Answer ToAnswer(int index, Dictionary<string, string[]> errors) =>
         CastVoteRequest.Convert(index, this, errors);
