@@ -12,6 +12,7 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     private readonly Process _process;
     private readonly string _name;
+    private bool _disposed;
     private readonly ConcurrentQueue<string> _lines = new();
     private readonly Channel<string> _output = Channel.CreateBounded<string>(
         new BoundedChannelOptions(1_000) { FullMode = BoundedChannelFullMode.DropOldest });
@@ -116,9 +117,11 @@ internal sealed class ChildProcess : IAsyncDisposable
     public ProcessFailedException Failed(string what) =>
         new($"{_name} (process {Id}) {what}. Its last output:\n{LastOutput}");
 
-    /// <summary>Kills it if it still runs.</summary>
+    /// <summary>Kills it if it still runs. A repeat changes nothing.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_disposed) return;
+        _disposed = true;
         AppDomain.CurrentDomain.ProcessExit -= KillAtExit;
         if (!_process.HasExited) _process.Kill();
         await _process.WaitForExitAsync();

@@ -11,9 +11,6 @@ public sealed class Installation : IAsyncDisposable
 {
     private const int VotersARequestMax = 10_000;
 
-    // One for all: copies of a migrated database hold keys that are wrapped by the master key of the original.
-    private static readonly string MasterKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
-
     private readonly ConcurrentQueue<HostProcess> _hosts = new();
     private readonly ConcurrentDictionary<string, Lazy<Task<string>>> _staffTokens = new();
     private readonly SandboxProcess _sandbox;
@@ -25,6 +22,12 @@ public sealed class Installation : IAsyncDisposable
         _sandbox = sandbox;
         _settings = settings;
     }
+
+    /// <summary>
+    /// What wraps the keys of every installation of these tests: one for all, because copies of a migrated database hold
+    /// keys that are wrapped by the master key of the original. For tests that forge what only the platform can sign.
+    /// </summary>
+    public static string MasterKey { get; } = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     /// <summary>The control database, which also holds the shards unless settings say otherwise.</summary>
     public TestDatabase Database { get; }
