@@ -48,8 +48,8 @@ internal static partial class CommandLine
         };
         var root = new RootCommand(
             "The voting platform. Settings are given as --Section:Key=value, Section__Key in the environment, or a "
-            + "JSON file.")
-        { TreatUnmatchedTokensAsErrors = false };
+            + "JSON file.");
+        root.TreatUnmatchedTokensAsErrors = false;
         root.Options.Add(roles);
         root.Options.Add(file);
         root.SetAction((parsed, cancel) =>

@@ -123,7 +123,7 @@ public sealed class DatabaseRoleTests(Postgres postgres)
         var faults = new List<string>();
         foreach (var role in roles)
         {
-            faults.AddRange(from row in await RowsAsync(connection, $"""
+            var powers = await RowsAsync(connection, $"""
                 SELECT concat_ws(
                     ' ', rolname, rolsuper, rolcanlogin, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls)
                   FROM pg_roles
@@ -131,8 +131,8 @@ public sealed class DatabaseRoleTests(Postgres postgres)
                    AND (rolsuper OR rolcanlogin OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)
                 UNION ALL
                 SELECT '{role} is a member of ' || roleid::regrole FROM pg_auth_members WHERE member = '{role}'::regrole
-                """)
-                            select row[0]);
+                """);
+            faults.AddRange(powers.Select(row => row[0]));
         }
 
         return faults;

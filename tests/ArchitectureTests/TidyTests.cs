@@ -41,6 +41,9 @@ public sealed partial class TidyTests
     [Fact]
     public void No_file_knows_the_machine_it_was_written_on() => Faults.None(Texts.SelectMany(PlaceFaults));
 
+    [Fact]
+    public void Usings_are_sorted() => Faults.None(Clone.Sources.SelectMany(UsingFaults));
+
     [Theory]
     [InlineData(301, 10)]
     [InlineData(1, 121)]
@@ -73,6 +76,12 @@ public sealed partial class TidyTests
     [InlineData("class C { void M() { try { } catch (IOException) when (x) { } } }")]
     [InlineData("class C { async void M() { } }")]
     public void Refuses_to_lose_a_failure(string code) => Assert.NotEmpty(LostFailureFaults(Planted(code)));
+
+    [Theory]
+    [InlineData("using Npgsql; using Host;")]
+    [InlineData("using Npgsql; using System.Text;")]
+    [InlineData("using System.Text.Json; using System.Text;")]
+    public void Refuses_usings_in_another_order(string code) => Assert.NotEmpty(UsingFaults(Planted(code)));
 
     [Fact]
     public void Takes_a_catch_that_says_why_nothing_is_to_be_done() => Assert.Empty(LostFailureFaults(Planted(
@@ -162,6 +171,18 @@ public sealed partial class TidyTests
             if (modifiers.Any(SyntaxKind.AsyncKeyword) && type is PredefinedTypeSyntax)
                 yield return file.At(method, "async void: nobody sees how it ends.");
         }
+    }
+
+    private static IEnumerable<string> UsingFaults(SourceFile file)
+    {
+        var names = file.Syntax.DescendantNodes().OfType<UsingDirectiveSyntax>()
+            .Where(directive => directive.Alias is null && !directive.StaticKeyword.IsKind(SyntaxKind.StaticKeyword)
+                && !directive.GlobalKeyword.IsKind(SyntaxKind.GlobalKeyword))
+            .Select(directive => directive.Name!.ToString()).ToArray();
+        return names.SequenceEqual(names.OrderBy(name => name.Split('.')[0] is not "System")
+            .ThenBy(name => name.Replace('.', '\u0001'), StringComparer.OrdinalIgnoreCase))
+            ? []
+            : [$"{file.Path}: usings are sorted by name, System first."];
     }
 
     private static IEnumerable<string> LeftoverFaults(SourceFile file) => Matches(file, Leftover());

@@ -15,7 +15,7 @@ namespace ChaosTests;
 /// An installation of separate processes that tests may kill: two that accept ballots, one that counts. Small batches,
 /// so that every fault meets several of them; short silences, so that what a dead consumer held is free soon.
 /// </summary>
-public class Site(Postgres postgres) : IAsyncLifetime
+public sealed class Site(Postgres postgres) : IAsyncLifetime
 {
     private static readonly string MasterKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 

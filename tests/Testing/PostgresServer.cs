@@ -9,7 +9,9 @@ internal static class PostgresServer
     private static readonly Lazy<Task<string>> Started = new(StartAsync);
 
     /// <summary>True when the server outlives this process: what the tests made must be taken away again.</summary>
-    /// <remarks>Dropping takes a second each: for nothing where <c>./voting test</c> deletes the whole server.</remarks>
+    /// <remarks>
+    /// Dropping takes a second each: for nothing where <c>./voting test</c> deletes the whole server.
+    /// </remarks>
     public static bool Outlives =>
         Named is not null && Environment.GetEnvironmentVariable("VOTING_TEST_POSTGRES_TEMPORARY") is not "true";
 

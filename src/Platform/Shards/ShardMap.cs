@@ -21,8 +21,8 @@ public sealed class DatabaseOptions
     public int PoolSizeMax { get; set; } = 24;
 
     /// <summary>
-    /// After how long a silence the server ends a session of ours that holds something for others: a process that hangs,
-    /// or whose machine is gone, keeps its rows and locks no longer.
+    /// After how long a silence the server ends a session of ours that holds something for others: a process that
+    /// hangs, or whose machine is gone, keeps its rows and locks no longer.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:01:00")]
     public TimeSpan SilenceMax { get; set; } = TimeSpan.FromSeconds(10);

@@ -48,11 +48,10 @@ internal sealed partial class FinalResults(
         swap.Parameters.Add(new() { Value = statement });
         swap.Parameters.Add(new() { Value = version });
         swap.Parameters.Add(new() { Value = ballots });
+        var byOption = votes.ToDictionary(vote => vote.Key.ToString(CultureInfo.InvariantCulture), vote => vote.Value);
         swap.Parameters.Add(new()
         {
-            Value = JsonSerializer.Serialize(
-            votes.ToDictionary(vote => vote.Key.ToString(CultureInfo.InvariantCulture), vote => vote.Value),
-            FinalVotesJson.Default.DictionaryStringInt64)
+            Value = JsonSerializer.Serialize(byOption, FinalVotesJson.Default.DictionaryStringInt64),
         });
         swap.Parameters.Add(new() { Value = finalAt });
         return await swap.ExecuteNonQueryAsync(cancel) == 1;

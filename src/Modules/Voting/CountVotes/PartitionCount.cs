@@ -85,8 +85,8 @@ internal sealed class PartitionCount(
         return sorted;
     }
 
-    // Headers carry no MAC. One that is not as we write it counts as absent: the row would refuse it, and the whole batch
-    // with it.
+    // Headers carry no MAC. One that is not as we write it counts as absent: the row would refuse it,
+    // and the whole batch with it.
     private static CountedBallot Ballot(StoredRecord record, VoteSubmitted vote, DateTimeOffset now) => new(
         record.Offset, vote, now, SHA256.HashData(record.Value.Span),
         record.Header(VoteSubmitted.ReceiptHeader) is { Length: <= Receipts.KeptSizeBytesMax } receipt

@@ -142,8 +142,9 @@ internal static class DraftRows
         var command = new NpgsqlBatchCommand(sql);
         foreach (var value in values)
         {
-            command.Parameters.Add(value is string?[]? new() { Value = value, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text }
-                : new() { Value = value });
+            var parameter = new NpgsqlParameter { Value = value };
+            if (value is string?[]) parameter.NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text;
+            command.Parameters.Add(parameter);
         }
 
         return command;
