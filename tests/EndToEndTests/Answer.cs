@@ -11,12 +11,25 @@ public sealed partial class Answer
     /// <summary>Titles and statuses that the contract gives to its problem types; 0 where it gives none.</summary>
     private static readonly Dictionary<string, int> Problems = new()
     {
-        ["malformed-request"] = 400, ["payload-too-large"] = 413, ["unsupported-media-type"] = 415,
-        ["method-not-allowed"] = 405, ["not-found"] = 404, ["unauthenticated"] = 401, ["forbidden"] = 403,
-        ["invalid-survey"] = 422, ["invalid-ballot"] = 422, ["idempotency-key-reused"] = 422,
+        ["malformed-request"] = 400,
+        ["payload-too-large"] = 413,
+        ["unsupported-media-type"] = 415,
+        ["method-not-allowed"] = 405,
+        ["not-found"] = 404,
+        ["unauthenticated"] = 401,
+        ["forbidden"] = 403,
+        ["invalid-survey"] = 422,
+        ["invalid-ballot"] = 422,
+        ["idempotency-key-reused"] = 422,
         ["survey-not-draft"] = 409,
-        ["survey-not-open"] = 409, ["session-finished"] = 409, ["duplicate-vote"] = 409, ["results-hidden"] = 403,
-        ["not-eligible"] = 403, ["quota-exceeded"] = 429, ["overloaded"] = 503, ["outcome-unknown"] = 503,
+        ["survey-not-open"] = 409,
+        ["session-finished"] = 409,
+        ["duplicate-vote"] = 409,
+        ["results-hidden"] = 403,
+        ["not-eligible"] = 403,
+        ["quota-exceeded"] = 429,
+        ["overloaded"] = 503,
+        ["outcome-unknown"] = 503,
         ["provider-unavailable"] = 503,
     };
 

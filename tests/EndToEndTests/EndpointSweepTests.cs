@@ -22,7 +22,7 @@ public sealed partial class EndpointSweepTests(Site site)
         foreach (var (door, path) in new[] { (site.Public, "/openapi/v1"), (site.Internal, "/openapi/internal") })
         {
             var page = await door.GetAsync(path);
-            if (page.Status is 301 or 302) 
+            if (page.Status is 301 or 302)
                 page = await door.GetAsync(new Uri(new Uri(door.Address, path), page.Headers["location"]).AbsolutePath);
             page.Is(200);
             Assert.StartsWith("text/html", page.ContentType, StringComparison.Ordinal);

@@ -92,11 +92,11 @@ internal static class StolenKeys
                 rsa.ImportPkcs8PrivateKey(pkcs8, out _);
                 return rsa.SignData(bytes, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
             }
-            : bytes =>
-            {
-                using var ec = ECDsa.Create();
-                ec.ImportPkcs8PrivateKey(pkcs8, out _);
-                return ec.SignData(bytes, HashAlgorithmName.SHA256);
-            };
+        : bytes =>
+        {
+            using var ec = ECDsa.Create();
+            ec.ImportPkcs8PrivateKey(pkcs8, out _);
+            return ec.SignData(bytes, HashAlgorithmName.SHA256);
+        };
     }
 }

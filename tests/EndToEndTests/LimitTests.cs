@@ -10,8 +10,10 @@ public sealed class LimitTests(Site site)
         var (survey, voter) = (await site.OpenSurveyAsync(), await site.VoterAsync());
         await using var host = await StartAsync(new()
         {
-            ["Limits__VoterPerSecond"] = "1", ["Limits__VoterBurst"] = "5",
-            ["Limits__AddressPerSecond"] = "1", ["Limits__AddressBurst"] = "60",
+            ["Limits__VoterPerSecond"] = "1",
+            ["Limits__VoterBurst"] = "5",
+            ["Limits__AddressPerSecond"] = "1",
+            ["Limits__AddressBurst"] = "60",
         });
         var door = new Door(host.Public);
 

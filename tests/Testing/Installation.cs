@@ -24,8 +24,9 @@ public sealed class Installation : IAsyncDisposable
     }
 
     /// <summary>
-    /// What wraps the keys of every installation of these tests: one for all, because copies of a migrated database hold
-    /// keys that are wrapped by the master key of the original. For tests that forge what only the platform can sign.
+    /// What wraps the keys of every installation of these tests: one for all, because copies of a
+    /// migrated database hold keys that are wrapped by the master key of the original. For tests that
+    /// forge what only the platform can sign.
     /// </summary>
     public static string MasterKey { get; } = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
