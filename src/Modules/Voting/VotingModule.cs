@@ -40,6 +40,7 @@ public static class VotingModule
         services.AddSingleton<KnownVotes>();
         services.AddSingleton<Fences>();
         services.AddSingleton<AcceptLease>();
+        services.AddSingleton<SettledVotes>();
         services.AddSingleton<CastVote>();
         services.AddSingleton<Sessions>();
         services.AddSingleton<AnswerQuestion>();

@@ -23,7 +23,7 @@ internal sealed record CastRequest(
 /// durably. Safe for use by many threads.
 /// </summary>
 internal sealed class CastVote(
-    SurveyDirectory surveys, IReservations reservations, KnownVotes known, AcceptLease lease, Fences fences,
+    SurveyDirectory surveys, IReservations reservations, KnownVotes known, AcceptLease lease, SettledVotes settled,
     Receipts receipts, EventMac mac, IEventLog log, ShardMap map, TimeProvider clock, IOptions<VotingOptions> options)
 {
     /// <summary>How long a repeat without the first request's idempotency key gets the first answer.</summary>
@@ -111,13 +111,15 @@ internal sealed class CastVote(
         var there = await reservations.FindAsync(vote.Survey.Id, vote.Identity.VoterKey, cancel);
         if (there is { Appended: true } held) return Repeat(vote, held.Reservation);
         if (await StoredAsync(vote, cancel) is { } row) return Repeat(vote, row);
-        // A frozen vote may have been appended by a process that is gone: it counts as pending.
-        if ((there is null && vote.Request.Frozen is null) || refusal is not CastVoteOutcome.NotOpen) return null;
+        if (refusal is not CastVoteOutcome.NotOpen) return null;
 
-        // Pending in a survey that closes: once the fence is counted, so is every ballot before it, and only those.
-        if (await fences.FindAsync(vote.Survey.Id, vote.Identity.Partition, cancel) is null)
-            return new CastVoteOutcome.Unknown();
-        return await StoredAsync(vote, cancel) is { } late ? Repeat(vote, late) : null;
+        // Another process may have accepted it and counting not have come so far; and a frozen vote may have been appended
+        // by a process that is gone, so it counts as pending.
+        var (isSettled, counted) = await settled.FindAsync(
+            vote.Identity.Partition, vote.Survey.Id, vote.Identity.VoterKey,
+            mayComeYet: there is not null || vote.Request.Frozen is not null, cancel);
+        if (!isSettled) return new CastVoteOutcome.Unknown();
+        return counted is null ? null : Repeat(vote, counted);
     }
 
     private Task<Reservation?> StoredAsync(Vote vote, CancellationToken cancel) =>
@@ -138,7 +140,13 @@ internal sealed class CastVote(
         if (there.Appended) return Repeat(vote, there.Reservation);
         // The same ballot, pending in another request: append the same bytes, and answer by one's own acknowledgement.
         if (IsSame(vote, there.Reservation))
-            return await AppendAsync(vote, Prepare(vote, there.Reservation), isOwn: false, cancel);
+        {
+            if (await StoredAsync(vote, cancel) is { } row) return Repeat(vote, row);
+            return await reservations.JoinAsync(there.Reservation, cancel)
+                ? await AppendAsync(vote, Prepare(vote, there.Reservation), isOwn: false, cancel)
+                : new CastVoteOutcome.Unknown();
+        }
+
         if (there.Age < PendingAgeMax || !await reservations.TakeOverAsync(there.Reservation, mine.Reservation, cancel))
             return new CastVoteOutcome.Unknown();
         return await AppendUnlessStoredAsync(vote, mine, cancel);

@@ -35,9 +35,15 @@ internal interface IReservations
     /// <returns>False when it is no longer what was found.</returns>
     ValueTask<bool> TakeOverAsync(Reservation found, Reservation wanted, CancellationToken cancel);
 
+    /// <summary>Says that another request appends the same ballot under a pending reservation: its owner no longer gives it up.</summary>
+    /// <returns>False when it is no longer what was found.</returns>
+    ValueTask<bool> JoinAsync(Reservation found, CancellationToken cancel);
+
     /// <summary>Says that the ballot is in the log. Replaces whatever is there: the log is the truth.</summary>
     ValueTask AppendedAsync(Reservation reservation, CancellationToken cancel);
 
-    /// <summary>Gives the place up: only when the ballot is certainly not in the log.</summary>
+    /// <summary>
+    /// Gives the place up: only when the ballot is certainly not in the log. Nothing is done when another request has joined.
+    /// </summary>
     ValueTask ReleaseAsync(Reservation reservation, CancellationToken cancel);
 }

@@ -31,6 +31,17 @@ internal sealed class InProcessReservations(int countMax, TimeProvider clock) : 
             && _held.TryUpdate(key, new(wanted, false, clock.GetTimestamp()), there));
     }
 
+    public ValueTask<bool> JoinAsync(Reservation found, CancellationToken cancel)
+    {
+        var key = (found.Survey, found.VoterKey);
+        while (_held.TryGetValue(key, out var there) && there.Reservation == found)
+        {
+            if (there.Appended || there.Joined || _held.TryUpdate(key, there with { Joined = true }, there)) return new(true);
+        }
+
+        return new(false);
+    }
+
     public ValueTask AppendedAsync(Reservation reservation, CancellationToken cancel)
     {
         // A place that was evicted meanwhile stays empty: the row answers.
@@ -43,12 +54,16 @@ internal sealed class InProcessReservations(int countMax, TimeProvider clock) : 
     public ValueTask ReleaseAsync(Reservation reservation, CancellationToken cancel)
     {
         var key = (reservation.Survey, reservation.VoterKey);
-        if (_held.TryGetValue(key, out var there) && !there.Appended && there.Reservation == reservation)
+        if (_held.TryGetValue(key, out var there) && !there.Appended && !there.Joined
+            && there.Reservation == reservation)
+        {
             _held.TryRemove(new(key, there));
+        }
+
         return ValueTask.CompletedTask;
     }
 
     private HeldReservation Show(Held held) => new(held.Reservation, held.Appended, clock.GetElapsedTime(held.TakenAt));
 
-    private sealed record Held(Reservation Reservation, bool Appended, long TakenAt);
+    private sealed record Held(Reservation Reservation, bool Appended, long TakenAt, bool Joined = false);
 }

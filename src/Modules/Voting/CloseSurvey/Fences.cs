@@ -1,7 +1,7 @@
 
 namespace Voting;
 
-/// <summary>Reads where surveys were fenced off, from the shards.</summary>
+/// <summary>Reads from the shards where surveys were fenced off, and how far counting has come.</summary>
 internal sealed class Fences(VotingDatabase database)
 {
     /// <returns>Offset of the survey's fence in the partition, or null while none is counted there.</returns>
@@ -13,6 +13,16 @@ internal sealed class Fences(VotingDatabase database)
         query.Parameters.Add(new() { Value = survey });
         query.Parameters.Add(new() { Value = partition });
         return await query.ExecuteScalarAsync(cancel) as long?;
+    }
+
+    /// <returns>The first offset of the partition that is not counted yet.</returns>
+    public async Task<long> NextOffsetAsync(int partition, CancellationToken cancel)
+    {
+        var shard = database.OfPartition(partition);
+        await using var query = shard.Source.CreateCommand(
+            $"SELECT next_offset FROM {shard.Schema}.positions WHERE partition = $1");
+        query.Parameters.Add(new() { Value = partition });
+        return (long)(await query.ExecuteScalarAsync(cancel))!;
     }
 
     /// <returns>The survey's fences by partition, of all shards.</returns>

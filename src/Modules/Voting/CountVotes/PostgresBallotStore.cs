@@ -91,15 +91,21 @@ internal sealed class PostgresBallotStore(VotingDatabase database) : IBallotStor
     {
         var shard = database.OfPartition(partition);
         await using var query = shard.Source.CreateCommand($"""
-            WITH outcomes AS (
-                SELECT 1::smallint AS kind, NULL AS reason, survey, vote_id, voter_key, "offset", decided_at
-                FROM {shard.Schema}.ballots WHERE partition = $1 AND "offset" < $3
-                UNION ALL
-                SELECT kind, reason, survey, vote_id, voter_key, "offset", decided_at
-                FROM {shard.Schema}.refused WHERE partition = $1 AND "offset" < $3)
-            SELECT kind, reason, survey, vote_id, voter_key, "offset", decided_at FROM outcomes
-            WHERE "offset" >= coalesce((SELECT max("offset") FROM outcomes WHERE "offset" < $2), $2)
-            ORDER BY "offset"
+            WITH first AS (
+                -- The outcome before the wanted ones, by two looks at the end of an index, whatever the partition holds.
+                SELECT coalesce(greatest(
+                    (SELECT "offset" FROM {shard.Schema}.ballots
+                        WHERE partition = $1 AND "offset" < $2 ORDER BY "offset" DESC LIMIT 1),
+                    (SELECT "offset" FROM {shard.Schema}.refused
+                        WHERE partition = $1 AND "offset" < $2 ORDER BY "offset" DESC LIMIT 1)), $2) AS "offset")
+            SELECT 1::smallint AS kind, NULL AS reason, survey, vote_id, voter_key, "offset", decided_at
+            FROM {shard.Schema}.ballots
+            WHERE partition = $1 AND "offset" >= (SELECT "offset" FROM first) AND "offset" < $3
+            UNION ALL
+            SELECT kind, reason, survey, vote_id, voter_key, "offset", decided_at
+            FROM {shard.Schema}.refused
+            WHERE partition = $1 AND "offset" >= (SELECT "offset" FROM first) AND "offset" < $3
+            ORDER BY 6
             """);
         query.Parameters.Add(new() { Value = partition });
         query.Parameters.Add(new() { Value = from });
