@@ -61,8 +61,9 @@ public sealed class LogTests(Site site)
             site.Postgres, ["all"], Site.Settings, TestContext.Current.CancellationToken);
         var host = installation.Hosts[0];
 
-        await using (var drop = installation.Database.Source.CreateCommand("DROP TABLE platform.log_batches CASCADE"))
-            await drop.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+        const string drop = "DROP TABLE platform.log_partitions CASCADE";
+        await using (var command = installation.Database.Source.CreateCommand(drop))
+            await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         deadline.CancelAfter(Site.Patience);

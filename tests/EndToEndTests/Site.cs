@@ -2,6 +2,8 @@ using System.Text.Json;
 using Testing;
 
 [assembly: AssemblyFixture(typeof(EndToEndTests.Site))]
+// The tests wait far more than they work: for surveys to be known everywhere, for fences, for processes to start.
+[assembly: CollectionBehavior(MaxParallelThreads = 8)]
 
 namespace EndToEndTests;
 
@@ -40,6 +42,7 @@ public sealed class Site : IAsyncLifetime
         ["Http__AllowedOrigins__0"] = AllowedOrigin,
         ["Service__Environment"] = "test",
         ["Service__Region"] = "nowhere-1",
+        ["Voting__Lease"] = "00:00:01",
         ["Limits__VoterPerSecond"] = "100000",
         ["Limits__VoterBurst"] = "100000",
     };
