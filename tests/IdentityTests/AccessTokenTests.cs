@@ -191,14 +191,26 @@ public sealed class AccessTokenTests(Postgres postgres, SharedSite shared) : ICl
         await AssertRefusedAsync(answer);
     }
 
+    [Fact]
+    public async Task A_staff_token_opens_nothing_when_one_module_does_not_admit_who_it_names()
+    {
+        var site = shared.Site;
+        using var admitted = await site.SendAsync(HttpMethod.Get, "/test/staff", Staff(site, StaffRole.Admin));
+        using var other = await site.SendAsync(
+            HttpMethod.Get, "/test/staff", Staff(site, StaffRole.Admin, Site.StaffNotAdmitted));
+
+        Assert.True(admitted.IsSuccessStatusCode);
+        await AssertRefusedAsync(other);
+    }
+
     private static async Task AssertRefusedAsync(HttpResponseMessage answer)
     {
         await Site.AssertProblemAsync(answer, 401, "unauthenticated");
         Assert.Equal("Bearer error=\"invalid_token\"", answer.Headers.WwwAuthenticate.ToString());
     }
 
-    private static string Staff(Site site, string role) =>
-        site.Services.GetRequiredService<StaffTokens>().Issue("somebody", role, TimeSpan.FromHours(12));
+    private static string Staff(Site site, string role, string subject = "somebody") =>
+        site.Services.GetRequiredService<StaffTokens>().Issue(subject, role, TimeSpan.FromHours(12));
 
     private static long Now(Site site) => site.Clock.GetUtcNow().ToUnixTimeSeconds();
 

@@ -1,7 +1,10 @@
+using System.Buffers.Text;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Identity;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
+using Platform;
 using Testing;
 
 namespace IdentityTests;
@@ -127,6 +130,45 @@ public sealed class SessionTests(Postgres postgres, SharedSite shared) : IClassF
 
         Assert.False(await site.OpensAsync(phone.AccessToken));
         Assert.Equal([SessionId(tablet)], (await ListAsync(site, tablet, "")).Items.Select(session => session.Id));
+    }
+
+    [Fact]
+    public async Task A_session_ended_many_times_is_said_to_be_ended_once()
+    {
+        await using var site = await Site.StartAsync(postgres);
+        var (phone, tablet) = (await site.SignInAsync("alice-11"), await site.SignInAsync("alice-11"));
+        for (var i = 0; i < 3; i++)
+        {
+            using var answer = await site.SendAsync(
+                HttpMethod.Delete, $"/v1/auth/sessions/{SessionId(phone)}", tablet.AccessToken);
+        }
+
+        var said = await site.Services.GetRequiredService<IEventLog>().RangeAsync(new("revocations", 0), Cancel);
+        Assert.Equal(1, said.End - said.Start);
+    }
+
+    [Theory]
+    [InlineData("refresh")]
+    [InlineData("end")]
+    public async Task An_end_that_was_stored_but_not_said_is_made_good_by_the_next_call(string call)
+    {
+        await using var site = await Site.StartAsync(postgres);
+        var (phone, tablet) = (await site.SignInAsync("alice-12"), await site.SignInAsync("alice-12"));
+        await using (var end = site.Database.Source.CreateCommand(
+            "UPDATE identity_00.sessions SET ended_at = $1 WHERE session_id = $2"))
+        {
+            end.Parameters.Add(new() { Value = site.Clock.GetUtcNow() });
+            end.Parameters.Add(new() { Value = Base64Url.DecodeFromChars(SessionId(phone)) });
+            Assert.Equal(1, await end.ExecuteNonQueryAsync(Cancel));
+        }
+
+        Assert.True(await site.OpensAsync(phone.AccessToken));
+        using var answer = call == "refresh"
+            ? await site.RefreshAsync(phone.RefreshToken)
+            : await site.SendAsync(HttpMethod.Delete, $"/v1/auth/sessions/{SessionId(phone)}", tablet.AccessToken);
+
+        Assert.False(await site.OpensAsync(phone.AccessToken));
+        Assert.True(await site.OpensAsync(tablet.AccessToken));
     }
 
     [Fact]

@@ -18,6 +18,9 @@ internal sealed class Site : IAsyncDisposable
 {
     public const string MasterKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
+    /// <summary>Staff of this name have good tokens, and a module that does not admit them.</summary>
+    public const string StaffNotAdmitted = "not-admitted";
+
     private readonly WebApplication _app;
     private readonly bool _ownsProvider;
 
@@ -158,6 +161,8 @@ internal sealed class Site : IAsyncDisposable
         builder.AddPlatform(Role.Api);
         builder.Logging.ClearProviders();
         builder.AddIdentity(Role.Api);
+        builder.Services.AddSingleton<StaffAdmission>(_ => true);
+        builder.Services.AddSingleton<StaffAdmission>(caller => caller.Subject != StaffNotAdmitted);
         var app = builder.Build();
         Settings.Check(app.Services);
         return app;

@@ -9,14 +9,25 @@ namespace Backoffice;
 /// <summary>The module's one entry: only the host calls it.</summary>
 public static class BackofficeModule
 {
+    // Begins the subject of every token that no account stands behind.
+    private const string OperatorPrefix = "operator-";
+
     private static readonly TimeSpan TokenLifetime = TimeSpan.FromHours(12);
 
     /// <summary>Nothing yet that would be stored: staff have tokens, no accounts.</summary>
     public static MigrationSet Migrations { get; } = new("backoffice", typeof(BackofficeModule).Assembly);
 
-    /// <summary>Registers the settings.</summary>
-    public static void AddBackoffice(this IHostApplicationBuilder host, Role roles) =>
+    /// <summary>Registers the settings, and that operators' tokens open nothing where accounts are required.</summary>
+    public static void AddBackoffice(this IHostApplicationBuilder host, Role roles)
+    {
         host.Services.AddSettings<BackofficeOptions>("Backoffice");
+        host.Services.AddSingleton<StaffAdmission>(services =>
+        {
+            var options = services.GetRequiredService<IOptions<BackofficeOptions>>();
+            return caller => !options.Value.RequireAccounts
+                || !caller.Subject.StartsWith(OperatorPrefix, StringComparison.Ordinal);
+        });
+    }
 
     /// <summary>Maps what staff do beyond what the other modules offer them: nothing so far.</summary>
     public static void MapBackoffice(this IEndpointRouteBuilder endpoints, Role roles)
@@ -44,6 +55,6 @@ public static class BackofficeModule
         }
 
         await services.GetRequiredService<KeyRing>().LoadAsync(cancel);
-        return services.GetRequiredService<StaffTokens>().Issue($"operator-{role}", role, TokenLifetime);
+        return services.GetRequiredService<StaffTokens>().Issue(OperatorPrefix + role, role, TokenLifetime);
     }
 }

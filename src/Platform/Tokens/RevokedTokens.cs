@@ -34,7 +34,11 @@ public sealed class RevokedTokens(TimeProvider clock)
     }
 
     /// <returns>Whether the token that the caller came with is to be refused.</returns>
-    public bool Bars(VoterCaller caller) => _sessions.ContainsKey(Key(caller.SessionId));
+    public bool Bars(VoterCaller caller) => Bars(caller.SessionId);
+
+    /// <param name="sessionId">16 bytes.</param>
+    /// <returns>Whether tokens of the session are to be refused.</returns>
+    public bool Bars(ReadOnlySpan<byte> sessionId) => _sessions.ContainsKey(Key(sessionId));
 
     private static UInt128 Key(ReadOnlySpan<byte> id) => BinaryPrimitives.ReadUInt128BigEndian(id);
 }

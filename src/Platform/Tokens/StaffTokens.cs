@@ -5,7 +5,8 @@ using Microsoft.Extensions.Options;
 namespace Platform;
 
 /// <summary>Staff's tokens: JWT, ES256, <c>typ</c> <c>staff+jwt</c>, of a key and an audience of their own.</summary>
-public sealed class StaffTokens(KeyRing keys, IOptions<TokenOptions> options, TimeProvider clock)
+public sealed class StaffTokens(
+    KeyRing keys, IOptions<TokenOptions> options, IEnumerable<StaffAdmission> admissions, TimeProvider clock)
 {
     internal const string SigningPurpose = "staff-tokens";
 
@@ -36,10 +37,18 @@ public sealed class StaffTokens(KeyRing keys, IOptions<TokenOptions> options, Ti
     }
 
     /// <returns>Who the token names, or null when it is not a valid staff token of ours.</returns>
-    internal async ValueTask<StaffCaller?> ReadAsync(string token) =>
-        await _reader.Value.ReadAsync(token) is { } read
-        && read.TryGetPayloadValue<string>("sub", out var subject) && !string.IsNullOrEmpty(subject)
-        && read.TryGetPayloadValue<string>("role", out var role) && StaffRole.All.Contains(role)
-            ? new(subject, role)
-            : null;
+    internal async ValueTask<StaffCaller?> ReadAsync(string token)
+    {
+        if (await _reader.Value.ReadAsync(token) is not { } read
+            || !read.TryGetPayloadValue<string>("sub", out var subject) || string.IsNullOrEmpty(subject)
+            || !read.TryGetPayloadValue<string>("role", out var role) || !StaffRole.All.Contains(role)) return null;
+        var caller = new StaffCaller(subject, role);
+        return admissions.All(admits => admits(caller)) ? caller : null;
+    }
 }
+
+/// <summary>
+/// Whether somebody with a valid staff token is let in. Modules register any number; each must say yes, at every
+/// request, so it answers at once and from memory.
+/// </summary>
+public delegate bool StaffAdmission(StaffCaller caller);

@@ -13,7 +13,7 @@ internal sealed class EndSession(IdentityDatabase database, Revocations revocati
     {
         var ended = await UpdateAsync(voterId, "session_id = $4", sessionId, cancel);
         if (ended.Count == 0) return false;
-        await revocations.PublishAsync(ended, cancel);
+        await PublishAsync(ended, cancel);
         return true;
     }
 
@@ -22,13 +22,17 @@ internal sealed class EndSession(IdentityDatabase database, Revocations revocati
     /// <exception cref="StaleShardMapException">The shard has moved; nothing was ended.</exception>
     public async Task EndAllAsync(byte[] voterId, CancellationToken cancel)
     {
-        // Those that ended lately are said again: a call that failed after this statement is made good by its repeat.
         var lately = clock.GetUtcNow() - 2 * VoterTokens.Lifetime;
-        await revocations.PublishAsync(
+        await PublishAsync(
             await UpdateAsync(voterId, "(ended_at IS NULL OR ended_at > $4)", lately, cancel), cancel);
     }
 
-    private async Task<List<byte[]>> UpdateAsync(
+    // With those that ended lately: a call that failed after its statement is made good by its repeat.
+    private Task PublishAsync(List<(byte[] SessionId, DateTimeOffset At)> ended, CancellationToken cancel) =>
+        revocations.PublishAsync(
+            ended.Where(session => revocations.Matters(session.At)).Select(session => session.SessionId), cancel);
+
+    private async Task<List<(byte[] SessionId, DateTimeOffset At)>> UpdateAsync(
         byte[] voterId, string which, object parameter, CancellationToken cancel)
     {
         var shard = database.OfBucket(Buckets.Of(voterId));
@@ -38,16 +42,17 @@ internal sealed class EndSession(IdentityDatabase database, Revocations revocati
             ended AS (
                 UPDATE $schema$.sessions SET ended_at = COALESCE(ended_at, $2)
                 WHERE voter_id = $3 AND {which} AND (SELECT is_ours FROM place)
-                RETURNING session_id)
-            SELECT is_ours, session_id FROM place LEFT JOIN ended ON true
+                RETURNING session_id, ended_at)
+            SELECT is_ours, session_id, ended_at FROM place LEFT JOIN ended ON true
             """,
             shard.Entry.Epoch, clock.GetUtcNow(), voterId, parameter);
         await using var rows = await command.ExecuteReaderAsync(cancel);
-        var ended = new List<byte[]>();
+        var ended = new List<(byte[], DateTimeOffset)>();
         while (await rows.ReadAsync(cancel))
         {
             if (!rows.GetBoolean(0)) throw new StaleShardMapException(shard);
-            if (!await rows.IsDBNullAsync(1, cancel)) ended.Add(rows.GetFieldValue<byte[]>(1));
+            if (!await rows.IsDBNullAsync(1, cancel))
+                ended.Add((rows.GetFieldValue<byte[]>(1), rows.GetFieldValue<DateTimeOffset>(2)));
         }
 
         return ended;

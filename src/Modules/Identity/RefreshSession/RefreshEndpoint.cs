@@ -13,6 +13,8 @@ internal sealed record RefreshRequest(string RefreshToken, string? DeviceId = nu
 
 internal static class RefreshEndpoint
 {
+    private const string NotValid = "The refresh token is not valid here, or not any more. Sign in again.";
+
     public static void MapRefresh(this IEndpointRouteBuilder endpoints) => endpoints
         .MapPost("/v1/auth/refresh", RefreshAsync)
         .OnListener(Listener.Public)
@@ -37,8 +39,11 @@ internal static class RefreshEndpoint
             case RefreshOutcome.Reused reused:
                 await revocations.PublishAsync([reused.SessionId], cancel);
                 return Refuse(context, "The refresh token was used before; the session has ended. Sign in again.");
+            case RefreshOutcome.Ended ended:
+                if (revocations.Matters(ended.At)) await revocations.PublishAsync([ended.SessionId], cancel);
+                return Refuse(context, NotValid);
             case RefreshOutcome.Refused:
-                return Refuse(context, "The refresh token is not valid here, or not any more. Sign in again.");
+                return Refuse(context, NotValid);
             case var unknown:
                 throw new UnreachableException($"No answer for {unknown}.");
         }

@@ -12,11 +12,14 @@ internal abstract record RefreshOutcome
     /// <summary>The session goes on, with the generation's tokens.</summary>
     internal sealed record Refreshed(Session Session) : RefreshOutcome;
 
-    /// <summary>The token opens nothing: not ours, of an ended session, or of another device.</summary>
+    /// <summary>The token opens nothing: not ours, of a session that is over, or of another device.</summary>
     internal sealed record Refused : RefreshOutcome;
 
     /// <summary>The token had been used before: somebody else has it, so the session was ended.</summary>
     internal sealed record Reused(byte[] SessionId) : RefreshOutcome;
+
+    /// <summary>The session has ended before; whoever ended it may not have come to say so to all.</summary>
+    internal sealed record Ended(byte[] SessionId, DateTimeOffset At) : RefreshOutcome;
 }
 
 /// <summary>Exchanges a refresh token for the next one.</summary>
@@ -35,9 +38,9 @@ internal sealed class RefreshSession(
             return new RefreshOutcome.Refreshed(session);
 
         if (await FindAsync(shard, sessionId, device, cancel) is not { } found) return new RefreshOutcome.Refused();
+        if (found.EndedAt is { } endedAt) return new RefreshOutcome.Ended(sessionId, endedAt);
         var now = clock.GetUtcNow();
-        var isOver = found.EndedAt is not null || found.ExpiresAt <= now
-            || found.RotatedAt <= now - options.Value.SessionIdle;
+        var isOver = found.ExpiresAt <= now || found.RotatedAt <= now - options.Value.SessionIdle;
         if (isOver || generation > found.Session.Generation) return new RefreshOutcome.Refused();
         if (generation == found.Session.Generation)
             return found.IsDevice ? throw new StaleShardMapException(shard) : new RefreshOutcome.Refused();

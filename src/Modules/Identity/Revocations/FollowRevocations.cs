@@ -21,7 +21,17 @@ internal sealed partial class FollowRevocations(
         var range = await log.RangeAsync(Source, cancellationToken);
         _reader = log.OpenReader(Source, range.Start);
         var next = range.Start;
-        while (next < range.End) next = await TakeAsync(cancellationToken) ?? next;
+        while (next < range.End)
+        {
+            if (await TakeAsync(cancellationToken) is { } taken) next = taken;
+            else
+            {
+                // Retention may have taken away what was there at first: then there is nothing to wait for.
+                range = await log.RangeAsync(Source, cancellationToken);
+                next = Math.Max(next, range.Start);
+            }
+        }
+
         CaughtUp(logger, next - range.Start);
         await base.StartAsync(cancellationToken);
     }

@@ -14,16 +14,22 @@ internal sealed class Revocations(IEventLog log, RevokedTokens revoked, TimeProv
 
     private const string Type = "session.ended";
 
+    /// <summary>Whether tokens of a session that ended then can still be good: if so, it must be published.</summary>
+    public bool Matters(DateTimeOffset endedAt) => endedAt > clock.GetUtcNow() - 2 * VoterTokens.Lifetime;
+
     /// <summary>From the return on this process refuses the sessions' tokens; the others do within seconds.</summary>
-    /// <exception cref="AppendFailedException">This process refuses them; others may not have been told.</exception>
-    public async Task PublishAsync(IReadOnlyList<byte[]> sessionIds, CancellationToken cancel)
+    /// <remarks>What this process refuses already is in the log and not said again.</remarks>
+    /// <exception cref="AppendFailedException">The tokens may be taken everywhere as before: repeat it.</exception>
+    public async Task PublishAsync(IEnumerable<byte[]> sessionIds, CancellationToken cancel)
     {
-        if (sessionIds.Count == 0) return;
+        var untold = sessionIds.Where(sessionId => !revoked.Bars(sessionId)).ToArray();
+        if (untold.Length == 0) return;
         var now = clock.GetUtcNow();
-        foreach (var sessionId in sessionIds) revoked.RevokeSession(sessionId, now);
         await log.AppendAsync(
             new TopicPartition(Topic.Name, 0),
-            [.. sessionIds.Select(sessionId => new LogRecord(sessionId, Bytes(sessionId, now)))], cancel);
+            [.. untold.Select(sessionId => new LogRecord(sessionId, Bytes(sessionId, now)))], cancel);
+        // Not before: a repeat after a failure must find them untold, and may come with a token of the session itself.
+        foreach (var sessionId in untold) revoked.RevokeSession(sessionId, now);
     }
 
     private static ReadOnlyMemory<byte> Bytes(byte[] sessionId, DateTimeOffset at)
