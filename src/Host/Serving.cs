@@ -4,7 +4,7 @@ namespace Host;
 
 internal static partial class Serving
 {
-    /// <returns>0 after an orderly end, 1 when a loop failed.</returns>
+    /// <returns>0 after an orderly end, 1 when a loop failed or ended before it was told to.</returns>
     public static async Task<int> RunAsync(Role roles, SettingsSources sources, CancellationToken stop)
     {
         await using var app = Composition.Build(roles, sources);
@@ -21,8 +21,22 @@ internal static partial class Serving
 
         // The framework ends a host whose loop failed with exit code 0, which reads as "done" to whoever restarts us.
         var loops = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToArray();
-        await app.RunAsync(stop);
-        return loops.Any(loop => loop.ExecuteTask is { IsFaulted: true }) ? 1 : 0;
+        var endedEarly = false;
+        // Loops are stopped after this: whichever has ended by now, and be it without a fault, did so by itself.
+        await using var told = app.Lifetime.ApplicationStopping.Register(
+            () => endedEarly = loops.Any(loop => loop.ExecuteTask is { IsCompleted: true }));
+        await app.StartAsync(stop);
+        // Nor does the framework end a host whose loop just returned, which would serve on without it.
+        if (loops.Length > 0)
+            _ = StopAfterAsync(Task.WhenAny(loops.Select(loop => loop.ExecuteTask!)), app.Lifetime);
+        await app.WaitForShutdownAsync(stop);
+        return endedEarly || loops.Any(loop => loop.ExecuteTask is { IsFaulted: true }) ? 1 : 0;
+    }
+
+    private static async Task StopAfterAsync(Task ended, IHostApplicationLifetime lifetime)
+    {
+        await ended;
+        lifetime.StopApplication();
     }
 
     [LoggerMessage(LogLevel.Information,

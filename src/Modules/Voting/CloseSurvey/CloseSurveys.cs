@@ -63,7 +63,7 @@ internal sealed partial class CloseSurveys(
         {
             foreach (var survey in surveys.All.Where(survey => survey.Status is SurveyStatus.Closing).ToArray())
             {
-                await AdvanceAsync(survey, stop);
+                await AdvanceAsync(survey, hold, stop);
                 await hold.ExecuteNonQueryAsync(stop);
             }
 
@@ -72,7 +72,7 @@ internal sealed partial class CloseSurveys(
         }
     }
 
-    private async Task AdvanceAsync(Survey survey, CancellationToken stop)
+    private async Task AdvanceAsync(Survey survey, NpgsqlCommand hold, CancellationToken stop)
     {
         if (!_closingSeenAt.TryGetValue(survey.Id, out var seenAt))
             _closingSeenAt[survey.Id] = seenAt = clock.GetTimestamp();
@@ -88,6 +88,8 @@ internal sealed partial class CloseSurveys(
                 var fence = new SurveyClosed(survey.Id, partition, survey.Description.FinishDate!.Value);
                 await log.AppendAsync(
                     new(VotingTopics.Votes, partition), new LogRecord(default, fence.ToBytes(mac)), stop);
+                // A thousand appends may take longer than the server bears a silent holder of the lock.
+                await hold.ExecuteNonQueryAsync(stop);
             }
 
             _fenced.Add(survey.Id);

@@ -18,15 +18,22 @@ internal sealed partial class FinalResults(
 
     private const string Type = "survey-result+jwt";
 
-    /// <summary>Signs the result of a survey whose fences are all counted.</summary>
+    // Asked four times a second; whoever reads the log needs it less often.
+    private static readonly TimeSpan HeldUpInterval = TimeSpan.FromMinutes(1);
+
+    private readonly Dictionary<int, long> _heldUpSaidAt = [];
+
+    /// <summary>Signs the result of a survey whose fences are all counted. One call at a time.</summary>
     /// <returns>False while something before a fence is undecided.</returns>
     public async Task<bool> TrySignAsync(Survey survey, IReadOnlyDictionary<int, long> fences, CancellationToken cancel)
     {
         if (await PoisonBeforeAsync(fences, cancel) is > 0 and var poison)
         {
-            HeldUpByPoison(logger, survey.Id, poison);
+            SayHeldUp(survey.Id, poison);
             return false;
         }
+
+        _heldUpSaidAt.Remove(survey.Id);
 
         var parts = await tallies.Handle(new ReadTallies(survey.Id), cancel);
         var votes = survey.Description.Questions.SelectMany(question => question.Options)
@@ -55,6 +62,13 @@ internal sealed partial class FinalResults(
         });
         swap.Parameters.Add(new() { Value = finalAt });
         return await swap.ExecuteNonQueryAsync(cancel) == 1;
+    }
+
+    private void SayHeldUp(int survey, long poison)
+    {
+        if (_heldUpSaidAt.TryGetValue(survey, out var saidAt) && clock.GetElapsedTime(saidAt) < HeldUpInterval) return;
+        _heldUpSaidAt[survey] = clock.GetTimestamp();
+        HeldUpByPoison(logger, survey, poison);
     }
 
     private async Task<long> PoisonBeforeAsync(IReadOnlyDictionary<int, long> fences, CancellationToken cancel)

@@ -20,7 +20,15 @@ internal sealed partial class RunSchedule(
         using var timer = new PeriodicTimer(Interval, clock);
         do
         {
-            await RunDueAsync(stoppingToken);
+            try
+            {
+                await RunDueAsync(stoppingToken);
+            }
+            catch (NpgsqlException e)
+            {
+                // What was due stays due until the database answers again.
+                Interrupted(logger, e);
+            }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
@@ -67,4 +75,7 @@ internal sealed partial class RunSchedule(
 
     [LoggerMessage(LogLevel.Information, "Survey {Id} was due to {Step}: {Outcome}")]
     private static partial void Ran(ILogger logger, int id, string step, string outcome);
+
+    [LoggerMessage(LogLevel.Warning, "Opening and closing surveys on time was interrupted; it goes on by itself")]
+    private static partial void Interrupted(ILogger logger, Exception failure);
 }
