@@ -27,7 +27,7 @@ public sealed class HttpOptions : IValidatableObject
     /// </summary>
     public string[] AllowedOrigins { get; set; } = [];
 
-    /// <summary>Most connections at once on all listeners; further ones are refused by the kernel's queue.</summary>
+    /// <summary>Most connections at once on each listener; further ones are closed at once.</summary>
     [Range(10, 1_000_000)]
     public int ConnectionCountMax { get; set; } = 100_000;
 

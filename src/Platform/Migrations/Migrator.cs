@@ -18,8 +18,14 @@ public sealed class Migrator(ShardMap map, string controlConnectionString, IEnum
     /// <returns>How many scripts were applied.</returns>
     /// <exception cref="MigrationException">One failed, or an applied one was edited;
     /// what was applied before stays.</exception>
+    /// <exception cref="InvalidSettingsException">A database does not keep text as UTF-8; nothing was
+    /// applied.</exception>
     public async Task<int> MigrateAsync(CancellationToken cancel)
     {
+        var databases = map.Shards.Select(shard => shard.ConnectionString).Prepend(controlConnectionString);
+        foreach (var database in databases.Distinct())
+            await RefuseOtherEncodingAsync(database, cancel);
+
         // One lock for the whole installation: schemas of shards that share a database are made one after the other.
         await using var source = NpgsqlDataSource.Create(controlConnectionString);
         await using var guard = await source.OpenConnectionAsync(cancel);
@@ -45,6 +51,18 @@ public sealed class Migrator(ShardMap map, string controlConnectionString, IEnum
         }
 
         return applied;
+    }
+
+    private static async Task RefuseOtherEncodingAsync(string connectionString, CancellationToken cancel)
+    {
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        await using var ask = new NpgsqlCommand("SHOW server_encoding", connection);
+        if (await ask.ExecuteScalarAsync(cancel) is string encoding and not "UTF8")
+        {
+            throw new InvalidSettingsException(
+                $"The database {connection.Database} keeps text as {encoding}: name one with the encoding UTF8.");
+        }
     }
 
     private static async Task<int> ApplyAsync(

@@ -47,6 +47,26 @@ public sealed class MigratorTests(Postgres postgres)
     }
 
     [Fact]
+    public async Task A_database_that_is_not_UTF8_is_refused_before_anything_is_applied()
+    {
+        await using var database = await postgres.NewDatabaseAsync(Cancel);
+        var name = $"{database.Name}_ascii";
+        await using (var create = database.Source.CreateCommand(
+            $"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"))
+        {
+            await create.ExecuteNonQueryAsync(Cancel);
+        }
+
+        var other = new Npgsql.NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = name };
+        var refusal = await Assert.ThrowsAsync<InvalidSettingsException>(
+            () => PlatformDatabases.Migrator(other.ConnectionString).MigrateAsync(Cancel));
+        Assert.Contains("SQL_ASCII", refusal.Message, StringComparison.Ordinal);
+
+        await using var drop = database.Source.CreateCommand($"DROP DATABASE {name} WITH (FORCE)");
+        await drop.ExecuteNonQueryAsync(Cancel);
+    }
+
+    [Fact]
     public async Task A_module_role_may_touch_no_schema_but_its_own()
     {
         await using var database = await postgres.NewPlatformDatabaseAsync(Cancel);
