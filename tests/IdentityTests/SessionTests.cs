@@ -154,11 +154,13 @@ public sealed class SessionTests(Postgres postgres, SharedSite shared) : IClassF
     {
         await using var site = await Site.StartAsync(postgres);
         var (phone, tablet) = (await site.SignInAsync("alice-12"), await site.SignInAsync("alice-12"));
+        var sessionId = Base64Url.DecodeFromChars(SessionId(phone));
+        var shard = site.Services.GetRequiredService<ShardMap>().OfBucket(Buckets.Of(sessionId)).Number;
         await using (var end = site.Database.Source.CreateCommand(
-            "UPDATE identity_00.sessions SET ended_at = $1 WHERE session_id = $2"))
+            $"UPDATE {ModuleDatabase.SchemaOf("identity", shard)}.sessions SET ended_at = $1 WHERE session_id = $2"))
         {
             end.Parameters.Add(new() { Value = site.Clock.GetUtcNow() });
-            end.Parameters.Add(new() { Value = Base64Url.DecodeFromChars(SessionId(phone)) });
+            end.Parameters.Add(new() { Value = sessionId });
             Assert.Equal(1, await end.ExecuteNonQueryAsync(Cancel));
         }
 
