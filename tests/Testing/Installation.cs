@@ -182,11 +182,15 @@ public sealed class Installation : IAsyncDisposable
             return database;
         }
 
-        // Other installations get copies, too: nothing of this one's own settings may reach the original.
-        var common = new Dictionary<string, string> { ["Keys__MasterKey"] = MasterKey, ["Log__Provider"] = "postgres" };
-        if (settings.TryGetValue("Log__VotePartitions", out var partitions)) common["Log__VotePartitions"] = partitions;
+        // Others with the same keys and log get copies, too: no other setting of this one may reach the original.
+        var common = settings
+            .Where(setting => setting.Key.StartsWith("Keys__", StringComparison.OrdinalIgnoreCase)
+                || setting.Key.StartsWith("Log__", StringComparison.OrdinalIgnoreCase))
+            .OrderBy(setting => setting.Key, StringComparer.Ordinal)
+            .ToDictionary();
         return await postgres.NewMigratedDatabaseAsync(
-            $"installation {partitions}", (connection, stop) => MigrateAsync(connection, common, stop), cancel);
+            $"installation {JsonSerializer.Serialize(common)}",
+            (connection, stop) => MigrateAsync(connection, common, stop), cancel);
     }
 
     private static Task<string> MigrateAsync(

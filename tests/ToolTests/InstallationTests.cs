@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using Testing;
 
 namespace ToolTests;
@@ -24,6 +25,18 @@ public sealed class InstallationTests(Postgres postgres)
         var third = await installation.StartHostAsync("all", cancel: Cancel);
         Assert.Equal(HttpStatusCode.OK, await SessionsAsync(third, voters[2]));
         Assert.Equal(0, await third.TerminateAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task An_installation_with_a_master_key_of_its_own_opens_its_keys()
+    {
+        var settings = new Dictionary<string, string>
+        {
+            ["Keys__MasterKey"] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)),
+        };
+        await using var installation = await Installation.StartAsync(postgres, ["all"], settings, Cancel);
+
+        Assert.Single(await installation.NewVotersAsync(1, cancel: Cancel));
     }
 
     [Fact]
