@@ -7,44 +7,58 @@ namespace ChaosTests;
 public sealed class CloseTests(Site site)
 {
     private const int Partitions = 16;
+    private const int RoundsMax = 8;
 
     [Fact]
     public async Task What_was_acknowledged_while_the_survey_closed_is_counted()
     {
-        var election = await site.PublishAsync();
+        // Some ballot must have been accepted under a lease after the survey began to close; until then, once more.
+        for (var (round, hits) = (1, 0L); hits == 0; round++)
+        {
+            Assert.True(round <= RoundsMax, "Nothing was ever accepted under a lease.");
+            var election = await site.PublishAsync();
+            var accepted = await CastAndFinishAsync(election);
+            await IsFinalAsync(election);
+            var ledger = await site.AssertKeptAsync(election);
+            Assert.Equal(accepted.Count, ledger.Count(election, "counted"));
+            foreach (var host in new[] { site.First, site.Second })
+            {
+                await Task.WhenAll(accepted.Select(async cast => Assert.Equal(
+                    new Answer(200, cast.Answer.Body), await election.CastAsync(host, cast.Voter, cast.Choice))));
+                await ShowsFinalAsync(election, host, accepted.Count);
+            }
+
+            foreach (var schema in await Ledger.SchemasAsync(site.Database))
+            {
+                hits += await site.ReadAsync<long>($"""
+                    SELECT count(*) FROM {schema}.ballots JOIN voting.surveys ON id = survey
+                    WHERE id = {election.Id} AND accepted_at > closing_at
+                    """);
+            }
+        }
+    }
+
+    /// <summary>One client a partition casts all its voters' ballots, and staff finish meanwhile.</summary>
+    private async Task<IReadOnlyCollection<Accepted>> CastAndFinishAsync(Election election)
+    {
         var voters = (await site.VotersAsync(480)).GroupBy(Site.PartitionOf).ToArray();
         Assert.Equal(Partitions, voters.Length);
-        var accepted = new ConcurrentBag<(SignedInVoter Voter, int Choice, Answer Answer, bool AfterFinish)>();
-        var isFinished = false;
-
-        // One client a partition, so that ballots arrive on each of them until each has refused one.
+        var accepted = new ConcurrentBag<Accepted>();
         var load = voters.Select(async partition =>
         {
             var choice = 0;
             foreach (var voter in partition)
             {
-                var after = Volatile.Read(ref isFinished);
                 var at = ++choice % 2 == 0 ? site.First : site.Second;
                 var answer = await election.CastAsync(at, voter, choice);
-                if (answer.Status == 202) accepted.Add((voter, choice, answer, after));
+                if (answer.Status == 202) accepted.Add(new(voter, choice, answer));
                 else Assert.Equal((409, "survey-not-open"), (answer.Status, answer.Problem));
             }
         }).ToArray();
-        await Until.HoldsAsync("ballots come in", () => Task.FromResult(accepted.Count >= 3 * Partitions));
+        await Until.HoldsAsync("ballots come in", () => Task.FromResult(accepted.Count >= 2 * Partitions));
         await FinishAsync(election);
-        Volatile.Write(ref isFinished, true);
         await Task.WhenAll(load);
-        Assert.True(accepted.Any(cast => cast.AfterFinish), "Nothing was accepted under a lease after the finish.");
-
-        await IsFinalAsync(election);
-        var ledger = await site.AssertKeptAsync(election);
-        Assert.Equal(accepted.Count, ledger.Count(election, "counted"));
-        foreach (var host in new[] { site.First, site.Second })
-        {
-            await Task.WhenAll(accepted.Select(async cast => Assert.Equal(
-                new Answer(200, cast.Answer.Body), await election.CastAsync(host, cast.Voter, cast.Choice))));
-            await ShowsFinalAsync(election, host, accepted.Count);
-        }
+        return accepted;
     }
 
     [Fact]
@@ -64,7 +78,7 @@ public sealed class CloseTests(Site site)
         {
             late = [.. voters.Skip(20).Select(voter => election.CastAsync(site.Second, voter, 2))];
             await Until.HoldsAsync("ballots are held", async () => (await held.HeldAsync()).Length > 0);
-            site.Second.Pause();
+            await site.Second.PauseAsync();
         }
 
         try
@@ -85,8 +99,8 @@ public sealed class CloseTests(Site site)
         await ShowsFinalAsync(election, site.First, 20);
     }
 
-    private Task FinishAsync(Election election) =>
-        site.StaffAsync(HttpMethod.Put, $"/v1/internal/surveys/{election.Id}/finish", null);
+    private async Task FinishAsync(Election election) =>
+        await site.StaffAsync(HttpMethod.Put, $"/v1/internal/surveys/{election.Id}/finish", null);
 
     private Task IsFinalAsync(Election election) => Until.HoldsAsync("the result is final", async () =>
         await site.ReadAsync<string>($"SELECT status FROM voting.surveys WHERE id = {election.Id}") == "finished");
@@ -95,14 +109,16 @@ public sealed class CloseTests(Site site)
     private async Task ShowsFinalAsync(Election election, HostProcess at, long count)
     {
         await Until.HoldsAsync("the final result is shown", async () =>
-            (await election.ResultsAsync(at)).GetProperty("status").GetString() == "final");
+            (await election.ResultsAsync(at))?.GetProperty("status").GetString() == "final");
         var (ballots, votes) = await Promises.RecountAsync(site, election);
         Assert.Equal(count, ballots);
-        Assert.Equal(ballots, (await election.ResultsAsync(at)).GetProperty("totalResponses").GetInt64());
+        Assert.Equal(ballots, (await election.ResultsAsync(at))?.GetProperty("totalResponses").GetInt64());
         Assert.Equal(ballots, await site.ReadAsync<long>(
             $"SELECT final_ballots FROM voting.surveys WHERE id = {election.Id}"));
         Assert.Equal(votes.Values.Sum(), await site.ReadAsync<long>($"""
             SELECT sum(value::bigint)::bigint FROM voting.surveys, jsonb_each_text(final_votes) WHERE id = {election.Id}
             """));
     }
+
+    private sealed record Accepted(SignedInVoter Voter, int Choice, Answer Answer);
 }

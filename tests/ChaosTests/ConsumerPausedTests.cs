@@ -12,7 +12,7 @@ public sealed class ConsumerPausedTests(Site site)
     public async Task Paused_between_rows_and_offset_it_changes_nothing_that_its_successor_did()
     {
         var election = await site.PublishAsync();
-        var zombie = site.Consumer;
+        await using var zombie = site.Consumer;
         await using (var held = await HeldLock.TakeAsync(
             site.Database, "SELECT FROM platform.log_positions WHERE group_name = 'count' FOR UPDATE"))
         {
@@ -24,7 +24,7 @@ public sealed class ConsumerPausedTests(Site site)
                     WHERE log.topic = 'votes' AND done.group_name = 'count' AND log.next_offset > done.next_offset
                     """) && await OpenTransactionsAsync() == 0);
             Assert.NotEqual(0, (await Promises.RecountAsync(site, election)).Ballots);
-            zombie.Pause();
+            await zombie.PauseAsync();
         }
 
         await site.StartConsumerAsync();
@@ -40,21 +40,20 @@ public sealed class ConsumerPausedTests(Site site)
         var ledger = await site.AssertKeptAsync(election);
         Assert.Equal(3 * Voters, ledger.Count(election, "counted"));
         Assert.False(zombie.HasExited, $"The zombie fell over what its successor did: {zombie.LastOutput}");
-        await zombie.KillAsync();
     }
 
     [Fact]
     public async Task Paused_in_the_middle_of_a_transaction_it_keeps_nobody_from_counting()
     {
         var election = await site.PublishAsync();
-        var zombie = site.Consumer;
+        await using var zombie = site.Consumer;
         var tables = await site.TablesAsync("tallies");
         await using (var held = await HeldLock.TakeAsync(site.Database, $"LOCK TABLE {tables} IN SHARE MODE"))
         {
             await site.CastAsync(election, Voters);
             await Until.HoldsAsync(
                 "the consumer waits to write tallies", async () => (await held.HeldAsync()).Length > 0);
-            zombie.Pause();
+            await zombie.PauseAsync();
         }
 
         // Its transactions stay open, with all they have locked, and nobody is there to end them.
@@ -62,7 +61,6 @@ public sealed class ConsumerPausedTests(Site site)
         Assert.Equal(0, (await Promises.RecountAsync(site, election)).Ballots);
         await site.StartConsumerAsync();
         await site.SettleAsync();
-
         // The lock under which surveys are closed was the zombie's as well.
         await site.StaffAsync(HttpMethod.Put, $"/v1/internal/surveys/{election.Id}/finish", null);
         await Until.HoldsAsync("the result is final", async () => await site.ReadAsync<string>(
@@ -74,8 +72,10 @@ public sealed class ConsumerPausedTests(Site site)
         Assert.Equal(Voters, ledger.Count(election, "counted"));
     }
 
+    /// <returns>Transactions that have written and for whose next word the server waits.</returns>
     private Task<long> OpenTransactionsAsync() => site.ReadAsync<long>("""
         SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'voting voting' AND state = 'idle in transaction'
+        WHERE datname = current_database() AND application_name = 'voting voting'
+            AND state = 'idle in transaction' AND backend_xid IS NOT NULL
         """);
 }

@@ -1,4 +1,3 @@
-using ChaosTests;
 using Testing;
 
 [assembly: AssemblyFixture(typeof(Postgres))]

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Testing;
 
 namespace ChaosTests;
 
@@ -16,7 +17,7 @@ internal static class Promises
         var ended = ledger.Endings.Values.Where(ending => ending.Kind is "counted" || ending.Reason is "duplicate")
             .Select(ending => ending.VoteId).ToHashSet();
         // A 202 promises one of two ends; a vote that is only repeated or late would have been promised and lost.
-        Assert.Empty(site.Promised.Where(voteId => !ended.Contains(voteId)));
+        Assert.DoesNotContain(site.Promised, voteId => !ended.Contains(voteId));
         foreach (var election in elections) await AssertTalliesAgreeAsync(site, election);
         return ledger;
     }
@@ -26,12 +27,12 @@ internal static class Promises
     {
         var (ballots, votes) = await RecountAsync(site, election);
         await AssertStoredTalliesAsync(site, election, ballots, votes);
-        foreach (var host in new[] { site.First, site.Second })
+        foreach (var host in new Func<HostProcess>[] { () => site.First, () => site.Second })
         {
-            var shown = default(JsonElement);
+            JsonElement? shown = null;
             await Until.HoldsAsync($"the results show {ballots} ballots", async () =>
-                (shown = await election.ResultsAsync(host)).GetProperty("totalResponses").GetInt64() == ballots);
-            var options = shown.GetProperty("questions")[0].GetProperty("options").EnumerateArray().ToDictionary(
+                (shown = await election.ResultsAsync(host()))?.GetProperty("totalResponses").GetInt64() == ballots);
+            var options = shown!.Value.GetProperty("questions")[0].GetProperty("options").EnumerateArray().ToDictionary(
                 option => int.Parse(option.GetProperty("id").GetString()!, CultureInfo.InvariantCulture),
                 option => option.GetProperty("votes").GetInt64());
             Assert.Equal(options.Where(option => option.Value > 0).OrderBy(option => option.Key), votes);

@@ -89,8 +89,19 @@ public sealed class HostProcess : IAsyncDisposable
         return await _process.WaitForExitAsync(cancel);
     }
 
-    /// <summary>Holds it where it is, connections and locks included: SIGSTOP.</summary>
-    public void Pause() => _process.Send(Signal.Stop);
+    /// <summary>
+    /// Holds it where it is, connections and locks included: SIGSTOP. Returns when every thread of it stands still,
+    /// which on a busy machine is a while after the signal.
+    /// </summary>
+    public async Task PauseAsync()
+    {
+        _process.Send(Signal.Stop);
+        while (!Directory.GetDirectories($"/proc/{Id}/task").All(IsStopped)) await Task.Delay(5);
+
+        // The state is the first letter behind the name, which stands in brackets and may hold any character.
+        static bool IsStopped(string thread) =>
+            !File.Exists($"{thread}/stat") || File.ReadAllText($"{thread}/stat").Split(") ")[^1].StartsWith('T');
+    }
 
     /// <summary>Lets it go on: SIGCONT.</summary>
     public void Resume() => _process.Send(Signal.Continue);

@@ -45,7 +45,7 @@ public sealed class InstallationTests(Postgres postgres)
         await using var installation = await Installation.StartAsync(postgres, ["all"], cancel: Cancel);
         var host = installation.Hosts[0];
 
-        host.Pause();
+        await host.PauseAsync();
         var answer = host.Public.GetAsync("/v1/surveys", Cancel);
         await Assert.ThrowsAsync<TimeoutException>(() => answer.WaitAsync(TimeSpan.FromSeconds(1), Cancel));
         host.Resume();

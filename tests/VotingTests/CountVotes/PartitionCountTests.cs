@@ -46,7 +46,7 @@ public sealed class PartitionCountTests
             foreach (var step in steps) await world.StepAsync(step.Count, step.Fault);
             while (!world.IsDone) await world.StepAsync(5, Fault.None);
             world.AssertIs(CountModel.Of(records));
-        }, iter: 3_000);
+        }, iter: 2_000);
 
     /// <summary>The partition's log, its shard, and what was said to the log: all that outlives a worker.</summary>
     private sealed class World(IReadOnlyList<Drawn> records)

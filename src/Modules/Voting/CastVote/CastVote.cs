@@ -113,8 +113,7 @@ internal sealed class CastVote(
         if (await StoredAsync(vote, cancel) is { } row) return Repeat(vote, row);
         if (refusal is not CastVoteOutcome.NotOpen) return null;
 
-        // Another process may have accepted it and counting not have come so far; and a frozen vote may have been appended
-        // by a process that is gone, so it counts as pending.
+        // Another process may have accepted it before counting came so far; a frozen vote counts as pending.
         var (isSettled, counted) = await settled.FindAsync(
             vote.Identity.Partition, vote.Survey.Id, vote.Identity.VoterKey,
             mayComeYet: there is not null || vote.Request.Frozen is not null, cancel);
@@ -147,9 +146,10 @@ internal sealed class CastVote(
                 : new CastVoteOutcome.Unknown();
         }
 
-        if (there.Age < PendingAgeMax || !await reservations.TakeOverAsync(there.Reservation, mine.Reservation, cancel))
-            return new CastVoteOutcome.Unknown();
-        return await AppendUnlessStoredAsync(vote, mine, cancel);
+        // Whoever may still be waiting for an acknowledgement has not left the place behind.
+        return there.Age >= PendingAgeMax && there.Age >= options.Value.AppendTimeout
+            && await reservations.TakeOverAsync(there.Reservation, mine.Reservation, cancel)
+                ? await AppendUnlessStoredAsync(vote, mine, cancel) : new CastVoteOutcome.Unknown();
     }
 
     /// <summary>The place is ours; but reservations forget, and a row does not.</summary>

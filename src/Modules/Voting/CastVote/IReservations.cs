@@ -35,7 +35,9 @@ internal interface IReservations
     /// <returns>False when it is no longer what was found.</returns>
     ValueTask<bool> TakeOverAsync(Reservation found, Reservation wanted, CancellationToken cancel);
 
-    /// <summary>Says that another request appends the same ballot under a pending reservation: its owner no longer gives it up.</summary>
+    /// <summary>
+    /// Says that another request appends the same ballot under a pending reservation: its owner no longer gives it up.
+    /// </summary>
     /// <returns>False when it is no longer what was found.</returns>
     ValueTask<bool> JoinAsync(Reservation found, CancellationToken cancel);
 
@@ -43,7 +45,7 @@ internal interface IReservations
     ValueTask AppendedAsync(Reservation reservation, CancellationToken cancel);
 
     /// <summary>
-    /// Gives the place up: only when the ballot is certainly not in the log. Nothing is done when another request has joined.
+    /// Gives the place up: only when the ballot is certainly not in the log. Does nothing when another request joined.
     /// </summary>
     ValueTask ReleaseAsync(Reservation reservation, CancellationToken cancel);
 }

@@ -36,7 +36,8 @@ internal sealed class InProcessReservations(int countMax, TimeProvider clock) : 
         var key = (found.Survey, found.VoterKey);
         while (_held.TryGetValue(key, out var there) && there.Reservation == found)
         {
-            if (there.Appended || there.Joined || _held.TryUpdate(key, there with { Joined = true }, there)) return new(true);
+            if (there.Appended || there.Joined) return new(true);
+            if (_held.TryUpdate(key, there with { Joined = true }, there)) return new(true);
         }
 
         return new(false);

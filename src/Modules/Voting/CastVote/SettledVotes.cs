@@ -14,8 +14,8 @@ internal sealed class SettledVotes(KnownVotes known, Fences fences, IEventLog lo
     /// <param name="survey">Closing or finished.</param>
     /// <param name="voterKey">The voter.</param>
     /// <param name="mayComeYet">
-    /// Whether a ballot may still be on its way to the log: then only the fence settles it. Otherwise an accepted one stands
-    /// in the log already, and counting settles it by reaching the log's present end.
+    /// Whether a ballot may still be on its way to the log: then only the fence settles it. Otherwise an accepted one
+    /// stands in the log already, and counting settles it by reaching the log's present end.
     /// </param>
     /// <param name="cancel">Ends the wait.</param>
     /// <returns>Whether it is settled; and the counted vote, or null when there is none.</returns>

@@ -92,7 +92,7 @@ internal sealed class PostgresBallotStore(VotingDatabase database) : IBallotStor
         var shard = database.OfPartition(partition);
         await using var query = shard.Source.CreateCommand($"""
             WITH first AS (
-                -- The outcome before the wanted ones, by two looks at the end of an index, whatever the partition holds.
+                -- The outcome before the wanted ones: two looks at an index, whatever the partition holds.
                 SELECT coalesce(greatest(
                     (SELECT "offset" FROM {shard.Schema}.ballots
                         WHERE partition = $1 AND "offset" < $2 ORDER BY "offset" DESC LIMIT 1),
