@@ -7,7 +7,7 @@ namespace ChaosTests;
 public sealed class SessionsEndedTests(Site site)
 {
     private const int Voters = 400;
-    private const int Rounds = 4;
+    private const int Rounds = 2;
 
     [Fact]
     public async Task Ending_the_databases_sessions_under_load_loses_nothing_that_was_acknowledged()
