@@ -97,6 +97,46 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task Old_streams_end_not_all_at_once_and_their_readers_go_on_where_they_were()
+    {
+        await using var site = await Site.StartAsync(("ConnectionAgeMax", "00:10:00"));
+        site.Surveys[1] = Samples.Survey();
+        var streams = new List<EventStream>();
+        for (var i = 0; i < 20; i++) streams.Add(await EventStream.OpenAsync(site));
+        await site.CountAndTurnAsync(Samples.Tally(version: 5, votes: 3));
+        foreach (var stream in streams)
+            while ((await stream.TallyAsync()).GetProperty("version").GetInt64() < 5) { }
+
+        Assert.Equal(0, await EndedAfterAsync(470));
+        Assert.InRange(await EndedAfterAsync(70), 7, 13);
+        await EndedAfterAsync(61);
+        Assert.Empty(streams);
+        Assert.Equal(20, site.Count("results.connections.rotated"));
+        Assert.Equal(0, site.Count("results.readers.dropped"));
+
+        using var again = await EventStream.OpenAsync(site, headers: "Last-Event-ID: 5\r\n");
+        Assert.Equal(1, site.Count("results.reconnects"));
+        await site.CountAndTurnAsync(Samples.Tally(version: 6, votes: 4));
+        Assert.Equal(6, (await again.TallyAsync()).GetProperty("version").GetInt64());
+
+        // Whoever stays gets a comment, for nothing else has come for long.
+        async Task<int> EndedAfterAsync(int seconds)
+        {
+            site.Clock.Advance(TimeSpan.FromSeconds(seconds));
+            await site.TurnAsync();
+            var before = streams.Count;
+            foreach (var stream in streams.ToArray())
+            {
+                if (await stream.NextAsync() == ":") continue;
+                stream.Dispose();
+                streams.Remove(stream);
+            }
+
+            return before - streams.Count;
+        }
+    }
+
+    [Fact]
     public async Task A_survey_nobody_looks_at_is_dropped_and_loaded_again_on_demand()
     {
         await using var site = await Site.StartAsync(("SurveyCountMax", "1"));

@@ -27,6 +27,14 @@ internal sealed class ResultsOptions
     public TimeSpan ReconnectDelay { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
+    /// A stream older than this is ended, and its reader connects again: so connections come to lie evenly on processes
+    /// that were started later. The first ends after four fifths of it, so that those who came together do not leave
+    /// together.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:10", "24:00:00")]
+    public TimeSpan ConnectionAgeMax { get; init; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>
     /// Most streams open at once in a process; one more is refused. Each holds a file handle and about 20 KB.
     /// </summary>
     [Range(1, 1_000_000)]

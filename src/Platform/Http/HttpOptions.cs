@@ -35,6 +35,13 @@ public sealed class HttpOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:01", "00:02:00")]
     public TimeSpan RequestHeadTimeout { get; set; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// Longest time that requests and loops in flight have to finish once the process is told to end; what is not done
+    /// by then is cut off. Below what the orchestrator waits before it kills.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:02:00")]
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(8);
+
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

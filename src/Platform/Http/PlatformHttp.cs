@@ -5,9 +5,11 @@ using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Platform;
@@ -27,6 +29,11 @@ public static class PlatformHttp
         services.AddProblemDetails(options => options.CustomizeProblemDetails = Problem.Complete);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, ListenerMatcherPolicy>());
         services.AddHealthChecks();
+        services.AddOptions<HostOptions>().Configure<IOptions<HttpOptions>>(
+            (host, http) => host.ShutdownTimeout = http.Value.DrainTimeout);
+        // Streams are written by whoever wakes them: a dispatch each would only cost memory and time.
+        if (roles is Role.Sse)
+            services.Configure<SocketTransportOptions>(transport => transport.UnsafePreferInlineScheduling = true);
         var server = services.AddOptions<KestrelServerOptions>();
         server.Configure<IOptions<HttpOptions>, OpenListeners>((kestrel, http, open) =>
         {

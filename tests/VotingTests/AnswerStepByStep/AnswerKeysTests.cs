@@ -119,7 +119,8 @@ public sealed class AnswerKeysTests(AnswerSite site)
     {
         await using var query = site.Installation.Database.Source.CreateCommand("""
             -- A survey that no other test of this site has: its sessions would be counted here.
-            WITH place AS (SELECT ARRAY[2147483647] AS survey, ARRAY['\x0123456789abcdef0123456789abcdef'::bytea] AS voter)
+            WITH place AS (
+                SELECT ARRAY[2147483647] AS survey, ARRAY['\x0123456789abcdef0123456789abcdef'::bytea] AS voter)
             SELECT (SELECT count(*) FROM place, voting_00.choose(2, now(), survey, voter, ARRAY[true], ARRAY[true],
                     ARRAY[1], ARRAY[1], ARRAY[1], ARRAY['x'], voter, voter))
                 + (SELECT count(*) FROM place, voting_00.take_back(2, survey, voter, ARRAY[true], voter))

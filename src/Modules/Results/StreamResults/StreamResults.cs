@@ -23,6 +23,7 @@ internal sealed class StreamResults(
         CultureInfo.InvariantCulture, $"retry: {(long)options.Value.ReconnectDelay.TotalMilliseconds}\n\n"));
 
     private int _open;
+    private int _opened;
 
     /// <summary>Streams until the result is final, the reader has gone, or the process stops.</summary>
     /// <param name="surveyId">Which survey.</param>
@@ -35,13 +36,15 @@ internal sealed class StreamResults(
         if (Interlocked.Increment(ref _open) > options.Value.ConnectionCountMax)
         {
             Interlocked.Decrement(ref _open);
+            metrics.Refused.Add(1);
             return StreamOutcome.Overloaded;
         }
 
         metrics.Connections.Add(1);
+        if (known >= 0) metrics.Reconnects.Add(1);
+        var viewer = new Viewer(context, NextAgeMax(), options.Value, clock, metrics);
         try
         {
-            var viewer = new Viewer(context, options.Value, clock, metrics);
             var (board, full) = await boards.FindAsync(surveyId, context.RequestAborted);
             while (board is not null && !board.TryJoin(viewer))
             {
@@ -63,6 +66,7 @@ internal sealed class StreamResults(
         finally
         {
             metrics.Connections.Add(-1);
+            metrics.Durations.Record(viewer.Age.TotalSeconds);
             Interlocked.Decrement(ref _open);
         }
     }
@@ -82,6 +86,12 @@ internal sealed class StreamResults(
             // Whatever came while the reader was slow is skipped: there is only the newest.
             var frame = board.Frame ?? throw new UnreachableException("A board that can be joined has a frame.");
             var next = Write(frame, sent, body);
+            if (next == sent && viewer.IsDueForRotation)
+            {
+                metrics.Rotated.Add(1);
+                return;
+            }
+
             if (next == sent && !viewer.IsDueForHeartbeat)
             {
                 await viewer.WaitAsync();
@@ -96,6 +106,10 @@ internal sealed class StreamResults(
             if (frame.Status is ResultStatus.Final) return;
         }
     }
+
+    /// <summary>Multiples of the golden ratio lie evenly between 0 and 1, however many there are.</summary>
+    private TimeSpan NextAgeMax() => options.Value.ConnectionAgeMax
+        * (0.8 + (0.2 * ((uint)Interlocked.Increment(ref _opened) * 0.6180339887498949 % 1)));
 
     /// <returns>What the reader has once all that was written has come to it.</returns>
     private Sent Write(Frame frame, Sent sent, PipeWriter body)

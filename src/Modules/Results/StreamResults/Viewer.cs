@@ -7,10 +7,13 @@ namespace Results;
 /// One open stream, as those see it who have something for it: it can be woken, and it is looked after. Waiting
 /// allocates nothing and needs no timer, however many there are.
 /// </summary>
-internal sealed class Viewer(HttpContext context, ResultsOptions limits, TimeProvider clock, ResultsMetrics metrics)
+internal sealed class Viewer(
+    HttpContext context, TimeSpan ageMax, ResultsOptions limits, TimeProvider clock, ResultsMetrics metrics)
     : IValueTaskSource, IThreadPoolWorkItem
 {
     private const int Busy = 0, Waiting = 1, Woken = 2;
+
+    private readonly long _openedAt = clock.GetTimestamp();
 
     private ManualResetValueTaskSourceCore<bool> _wait;
     private int _state = Busy;
@@ -20,6 +23,12 @@ internal sealed class Viewer(HttpContext context, ResultsOptions limits, TimePro
 
     /// <summary>Where it stands in its board. The board's alone.</summary>
     public int Place { get; set; }
+
+    /// <summary>How long it has been open.</summary>
+    public TimeSpan Age => clock.GetElapsedTime(_openedAt);
+
+    /// <summary>Whether it has been open for so long that its reader shall connect again.</summary>
+    public bool IsDueForRotation => Age >= ageMax;
 
     /// <summary>Whether so little has been sent lately that the reader might take the connection for dead.</summary>
     public bool IsDueForHeartbeat => clock.GetElapsedTime(Volatile.Read(ref _since)) >= limits.HeartbeatInterval;
@@ -60,12 +69,14 @@ internal sealed class Viewer(HttpContext context, ResultsOptions limits, TimePro
         Volatile.Write(ref _writing, false);
     }
 
-    /// <summary>Drops the connection when its reader does not read; wakes it when it is due for a heartbeat.</summary>
+    /// <summary>
+    /// Drops the connection when its reader does not read; wakes it when it is due for a heartbeat or for its end.
+    /// </summary>
     public void LookAfter()
     {
         if (!Volatile.Read(ref _writing))
         {
-            if (IsDueForHeartbeat) Wake();
+            if (IsDueForHeartbeat || IsDueForRotation) Wake();
             return;
         }
 
