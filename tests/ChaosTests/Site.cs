@@ -189,6 +189,12 @@ internal sealed class Election(Site site, string id, string question, string[] o
 
     public int Number => int.Parse(id);
 
+    /// <returns>The body of a ballot that chooses an option for each bit.</returns>
+    public object Body(int choice) => new
+    {
+        answers = new[] { new { question, options = options.Where((_, bit) => (choice >> bit & 1) == 1).ToArray() } },
+    };
+
     /// <summary>Casts a ballot; a connection that breaks is an answer of status 0.</summary>
     /// <param name="at">Which process is asked.</param>
     /// <param name="voter">Who votes.</param>
@@ -199,8 +205,7 @@ internal sealed class Election(Site site, string id, string question, string[] o
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/v1/surveys/{id}/votes");
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", voter.AccessToken);
         if (key is not null) request.Headers.Add("Idempotency-Key", $"\"{key}\"");
-        var chosen = options.Where((_, bit) => (choice >> bit & 1) == 1).ToArray();
-        request.Content = JsonContent.Create(new { answers = new[] { new { question, options = chosen } } });
+        request.Content = JsonContent.Create(Body(choice));
         try
         {
             using var response = await at.Public.SendAsync(request);

@@ -31,6 +31,13 @@ public sealed class HttpOptions : IValidatableObject
     [Range(10, 1_000_000)]
     public int ConnectionCountMax { get; set; } = 100_000;
 
+    /// <summary>
+    /// Most requests under way at once on the public listener, streams of results apart; further ones are answered 503
+    /// at once. Each may take some 20 KB.
+    /// </summary>
+    [Range(10, 1_000_000)]
+    public int RequestCountMax { get; set; } = 5_000;
+
     /// <summary>Longest time a request's head may take to arrive.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:02:00")]
     public TimeSpan RequestHeadTimeout { get; set; } = TimeSpan.FromSeconds(15);

@@ -74,6 +74,7 @@ public static class PlatformHttp
         app.UseRouting();
         app.Use(VaryByOrigin);
         app.UseCors();
+        app.UseMiddleware<RequestLimit>();
         app.UseAuthentication();
         app.UseAuthorization();
         app.UseMiddleware<VoterLimit>();

@@ -14,6 +14,7 @@ internal static class StreamResultsEndpoint
         .MapGet("/v1/surveys/{id}/results/stream", StreamAsync)
         .OnListener(Listener.Public)
         .AllowAnonymous()
+        .Lasting()
         .Produces(200, contentType: "text/event-stream")
         .WithName("StreamResults")
         .WithSummary("A survey's results, live, as server-sent events.");
