@@ -83,6 +83,48 @@ public sealed class LateRetryTests(Site site)
         Assert.Equal(0, ledger.Count(election, "repeated"));
     }
 
+    [Fact]
+    public async Task Of_two_ballots_accepted_at_two_processes_each_keeps_its_answer_and_one_is_named_to_others()
+    {
+        var election = await site.PublishAsync();
+        var voters = await site.VotersAsync(12);
+        await site.SettleAsync();
+        Answer[] atFirst, atSecond;
+        await site.Consumer.PauseAsync();
+        try
+        {
+            atFirst = await Task.WhenAll(voters.Select(voter => election.CastAsync(site.First, voter, 1, "one")));
+            atSecond = await Task.WhenAll(voters.Select(voter => election.CastAsync(site.Second, voter, 2, "two")));
+            Assert.All(atFirst.Concat(atSecond), answer => Assert.Equal(202, answer.Status));
+        }
+        finally
+        {
+            site.Consumer.Resume();
+        }
+
+        await site.SettleAsync();
+        for (var i = 0; i < voters.Count; i++)
+        {
+            // The first record of the partition counts, wherever it came from.
+            foreach (var host in new[] { site.First, site.Second })
+            {
+                Assert.Equal(
+                    new Answer(200, atFirst[i].Body), await election.CastAsync(host, voters[i], 1, "one"));
+                var third = await election.CastAsync(host, voters[i], 4);
+                Assert.Equal((409, "duplicate-vote", atFirst[i].VoteId), (third.Status, third.Problem, third.VoteId));
+            }
+
+            Assert.Equal(
+                new Answer(200, atSecond[i].Body), await election.CastAsync(site.Second, voters[i], 2, "two"));
+            Assert.Equal("rejected", (await election.VoteAsync(site.First, voters[i], atSecond[i].VoteId!))
+                .GetProperty("status").GetString());
+        }
+
+        var ledger = await site.AssertKeptAsync(election);
+        Assert.Equal(voters.Count, ledger.Count(election, "counted"));
+        Assert.Equal(voters.Count, ledger.Count(election, "rejected", "duplicate"));
+    }
+
     private async Task KnowsItClosesAsync(Election election) =>
         await Until.HoldsAsync("the other process knows that the survey closes", async () =>
             (await site.First.Public.GetFromJsonAsync<JsonElement>($"/v1/surveys/{election.Id}"))

@@ -109,7 +109,7 @@ internal sealed class CastVote(
     private async Task<CastVoteOutcome?> AnswerKnownAsync(Vote vote, CastVoteOutcome refusal, CancellationToken cancel)
     {
         var there = await reservations.FindAsync(vote.Survey.Id, vote.Identity.VoterKey, cancel);
-        if (there is { Appended: true } held) return Repeat(vote, held.Reservation);
+        if (there is { Appended: true } held) return await RepeatAsync(vote, held.Reservation, cancel);
         if (await StoredAsync(vote, cancel) is { } row) return Repeat(vote, row);
         if (refusal is not CastVoteOutcome.NotOpen) return null;
 
@@ -136,7 +136,7 @@ internal sealed class CastVote(
             there = now;
         }
 
-        if (there.Appended) return Repeat(vote, there.Reservation);
+        if (there.Appended) return await RepeatAsync(vote, there.Reservation, cancel);
         // The same ballot, pending in another request: append the same bytes, and answer by one's own acknowledgement.
         if (IsSame(vote, there.Reservation))
         {
@@ -201,6 +201,17 @@ internal sealed class CastVote(
         return new CastVoteOutcome.Accepted(Answer(reservation));
     }
 
+    /// <summary>
+    /// What is remembered here may be a ballot that raced another one, accepted elsewhere, and lost: nobody is refused
+    /// for it whose vote is the one that counts.
+    /// </summary>
+    private async Task<CastVoteOutcome> RepeatAsync(Vote vote, Reservation remembered, CancellationToken cancel)
+    {
+        var answer = Repeat(vote, remembered);
+        if (answer is CastVoteOutcome.Repeated) return answer;
+        return await StoredAsync(vote, cancel) is { } row ? Repeat(vote, row) : answer;
+    }
+
     private CastVoteOutcome Repeat(Vote vote, Reservation first)
     {
         var sameKey = vote.Idempotency is { } key && first.Idempotency == key;
@@ -257,35 +268,6 @@ internal sealed class CastVote(
         CastRequest Request, Survey Survey, Ballot Ballot, VoteIdentity Identity, Key16? Idempotency);
 
     private sealed record Prepared(Reservation Reservation, byte[] Bytes);
-}
-
-/// <summary>What an accepted vote's caller is told.</summary>
-internal sealed record AcceptedVote(Key16 VoteId, int Survey, DateTimeOffset AcceptedAt, string Receipt);
-
-/// <summary>Every way a ballot can end at the door. Whoever adds a case answers for it in the endpoint.</summary>
-internal abstract record CastVoteOutcome
-{
-    private CastVoteOutcome() { }
-
-    internal sealed record Accepted(AcceptedVote Vote) : CastVoteOutcome;
-
-    internal sealed record Repeated(AcceptedVote Vote) : CastVoteOutcome;
-
-    internal sealed record NoSuchSurvey : CastVoteOutcome;
-
-    internal sealed record InvalidBallot(IReadOnlyDictionary<string, string[]> Errors) : CastVoteOutcome;
-
-    internal sealed record NotOpen : CastVoteOutcome;
-
-    internal sealed record NotEligible : CastVoteOutcome;
-
-    internal sealed record DuplicateVote(Key16 First) : CastVoteOutcome;
-
-    internal sealed record IdempotencyKeyReused : CastVoteOutcome;
-
-    internal sealed record Overloaded : CastVoteOutcome;
-
-    internal sealed record Unknown : CastVoteOutcome;
 }
 
 /// <summary>Who may vote, as far as the platform knows its voters.</summary>
