@@ -5,7 +5,7 @@ using Testing;
 
 namespace ChaosTests;
 
-/// <summary>More than a process can take, while the log takes nothing: whatever waits must be little and known.</summary>
+/// <summary>More than a process can take, while the log takes nothing: what waits must be little and known.</summary>
 [Collection(AcceptingSite.Name)]
 public sealed class OverloadTests(Site site)
 {
