@@ -27,7 +27,8 @@ internal static partial class CommandLine
             await Console.Error.WriteLineAsync($"voting-host: {e.Message}");
             return Misused;
         }
-        catch (Exception e) when (e is DbException or MigrationException or IOException)
+        catch (Exception e) when (e is DbException or MigrationException or IOException
+            or LogNotReadyException)
         {
             // The world's failures that an operator can read: no database, a port that is taken.
             await Console.Error.WriteLineAsync($"voting-host: {e.Message.ReplaceLineEndings(" ")}");
@@ -74,8 +75,23 @@ internal static partial class CommandLine
         token.Options.Add(staffRole);
         token.SetAction((parsed, cancel) =>
             StaffTokens.RunAsync(parsed.GetValue(staffRole)!, Settings(parsed, file), cancel));
-        root.Subcommands.Add(new Command("admin", "What operators do by hand.") { token, Poison(file) });
+        root.Subcommands.Add(new Command("admin", "What operators do by hand.") { token, Poison(file), Log(file) });
         return root;
+    }
+
+    private static Command Log(Option<FileInfo?> file)
+    {
+        var init = new Command("init", "Creates the log's topics that are not there yet.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        init.SetAction((parsed, cancel) => LogTopicVerbs.InitAsync(Settings(parsed, file), cancel));
+        var check = new Command("check", "Lists how the log differs from what it should be; exit code 1 if it does.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        check.SetAction((parsed, cancel) => LogTopicVerbs.CheckAsync(Settings(parsed, file), cancel));
+        return new Command("log", "The event log's topics.") { init, check };
     }
 
     private static Command Poison(Option<FileInfo?> file)

@@ -15,8 +15,12 @@ internal static class Migrating
             Composition.Migrations);
         var applied = await migrator.MigrateAsync(cancel);
         await app.Services.GetRequiredService<KeyRing>().EnsureAsync(cancel);
-        await app.Services.GetRequiredService<PostgresLog>().EnsureTopicsAsync(cancel);
-        await Console.Out.WriteLineAsync($"Applied {applied} migrations; keys and topics are in place.");
+        var admin = app.Services.GetRequiredService<ILogAdmin>();
+        // A cluster may belong to others: what is created there is asked for by a verb of its own.
+        var isOurs = admin is PostgresLog;
+        if (isOurs) await admin.EnsureTopicsAsync(cancel);
+        await Console.Out.WriteLineAsync($"Applied {applied} migrations; "
+            + (isOurs ? "keys and topics are in place." : "keys are in place. Topics are made by: admin log init"));
         return 0;
     }
 }

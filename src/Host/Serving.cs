@@ -10,6 +10,8 @@ internal static partial class Serving
         await using var app = Composition.Build(roles, sources);
         // Before anything that the host starts may ask for a key.
         await app.Services.GetRequiredService<KeyRing>().LoadAsync(stop);
+        // Nor may anything be appended to a log that is not as this version knows it.
+        await app.Services.GetRequiredService<ILogAdmin>().RequireTopicsAsync(stop);
         Composition.Map(app, roles);
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Host");
         app.Lifetime.ApplicationStarted.Register(() =>

@@ -18,14 +18,10 @@ public static class PlatformModule
         services.AddTelemetry(new ProcessRoles(roles));
         services.AddSettings<DatabaseOptions>("Database");
         services.AddSettings<ShardOptions>("Shards");
-        services.AddSettings<LogOptions>("Log")
-            .Validate(
-                log => roles is Role.All || log.Provider.Length > 0,
-                "Set Log__Provider to postgres: only role all runs on the embedded default");
         services.AddSingleton<ShardMap>();
         services.AddKeys();
         services.AddTokens();
-        services.AddPostgresLog();
+        services.AddEventLog(roles);
         builder.AddPlatformHttp(roles);
     }
 }

@@ -13,7 +13,11 @@ public sealed partial class TidyTests
     private const int MethodLinesMax = 70;
 
     /// <summary>Where a thread may be blocked, and why.</summary>
-    private static readonly Dictionary<string, string> Blocking = [];
+    private static readonly Dictionary<string, string> Blocking = new()
+    {
+        ["src/Platform/EventLog/Kafka/KafkaGroupMember.cs"] =
+            "The client's callback releases partitions by returning, on a thread that serves nothing else.",
+    };
 
     /// <summary>Written by tools (<c>.sln</c>), or in a form that cannot be wrapped (tables, values).</summary>
     private static readonly string[] Unbroken = [".sln", ".md", ".json", ".golden", ".txt", ".svg"];

@@ -3,6 +3,7 @@ using Platform;
 using Testing;
 
 [assembly: AssemblyFixture(typeof(Postgres))]
+[assembly: AssemblyFixture(typeof(KafkaCluster))]
 
 namespace PlatformTests;
 

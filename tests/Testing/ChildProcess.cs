@@ -56,6 +56,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            RedirectStandardInput = true,
         };
         foreach (var (key, value) in environment) start.Environment[key] = value;
         start.Environment.TryAdd("DOTNET_ROOT", Programs.DotnetRoot);
@@ -98,6 +99,13 @@ internal sealed class ChildProcess : IAsyncDisposable
 
         await WaitForExitAsync(cancel);
         throw Failed($"ended with exit code {_process.ExitCode} before it listened");
+    }
+
+    /// <summary>Says a line to it, on its standard input.</summary>
+    public async Task SayAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line);
+        await _process.StandardInput.FlushAsync();
     }
 
     /// <summary>Waits until it has ended.</summary>

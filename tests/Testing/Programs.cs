@@ -19,6 +19,10 @@ public static class Programs
     /// <exception cref="FileNotFoundException">There is none; says how to build it.</exception>
     public static string Demo => Find("voting-demo", "Demo", "VOTING_DEMO");
 
+    /// <summary><c>voting-kafka-mock</c>, found in the same way; <c>VOTING_KAFKA_MOCK</c>.</summary>
+    /// <exception cref="FileNotFoundException">There is none; says how to build it.</exception>
+    public static string KafkaMock => Find("voting-kafka-mock", "KafkaMock", "VOTING_KAFKA_MOCK");
+
     /// <summary>Where this process's runtime lies: programs look in fixed places only, unless they are told.</summary>
     public static string DotnetRoot { get; } =
         Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));

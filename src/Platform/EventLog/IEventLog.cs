@@ -165,7 +165,8 @@ public sealed class AppendFailedException(AppendFailure failure, string message,
 }
 
 /// <summary>
-/// A topic that the installation has. Registered by the module that owns it, created by the verb <c>migrate</c>.
+/// A topic that the installation has. Registered by the module that owns it, created by the verb <c>migrate</c> in
+/// PostgreSQL, by <c>admin log init</c> in Kafka.
 /// </summary>
 /// <param name="Name">Lower case, words joined by hyphens.</param>
 /// <param name="Partitions">1 to 1,024; fixed for good once created.</param>

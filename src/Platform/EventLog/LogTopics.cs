@@ -36,7 +36,7 @@ internal sealed class LogTopics
 
     /// <summary>Creates the partitions of topics that have none.</summary>
     /// <returns>How many topics were created.</returns>
-    /// <exception cref="InvalidOperationException">A topic has another number of partitions already; nothing was
+    /// <exception cref="LogNotReadyException">A topic has another number of partitions already; nothing was
     /// done.</exception>
     public async Task<int> EnsureAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
@@ -68,26 +68,26 @@ internal sealed class LogTopics
         return created;
     }
 
-    /// <exception cref="InvalidOperationException">The database does not have the topics as this process knows
+    /// <exception cref="LogNotReadyException">The database does not have the topics as this process knows
     /// them.</exception>
     public async Task VerifyAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
-        Dictionary<string, int> found;
+        if (await DifferencesAsync(connection, cancel) is [var first, ..]) throw new LogNotReadyException(first);
+    }
+
+    /// <returns>How the database differs from the topics as this process knows them, one sentence each.</returns>
+    public async Task<IReadOnlyList<string>> DifferencesAsync(NpgsqlConnection connection, CancellationToken cancel)
+    {
         try
         {
-            found = await CountPartitionsAsync(connection, cancel);
+            var found = await CountPartitionsAsync(connection, cancel);
+            return [.. All.OrderBy(topic => topic.Name, StringComparer.Ordinal)
+                .Select(topic => Difference(topic, found.GetValueOrDefault(topic.Name))).OfType<string>()];
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable
             or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.InsufficientPrivilege)
         {
-            throw new InvalidOperationException("The database has no event log: run migrate.", e);
-        }
-
-        foreach (var topic in All)
-        {
-            if (!found.TryGetValue(topic.Name, out var count))
-                throw new InvalidOperationException($"The database has no topic {topic.Name}: run migrate.");
-            RequireSame(topic, count);
+            return ["The database has no event log: run migrate."];
         }
     }
 
@@ -104,8 +104,13 @@ internal sealed class LogTopics
 
     private static void RequireSame(Topic topic, int count)
     {
-        if (count == topic.Partitions) return;
-        throw new InvalidOperationException(
-            $"Topic {topic.Name} was created with {count} partitions; it cannot have {topic.Partitions} now.");
+        if (Difference(topic, count) is { } difference) throw new LogNotReadyException(difference);
     }
+
+    private static string? Difference(Topic topic, int count) => count switch
+    {
+        0 => $"The database has no topic {topic.Name}: run migrate.",
+        _ when count == topic.Partitions => null,
+        _ => $"Topic {topic.Name} was created with {count} partitions; it cannot have {topic.Partitions} now.",
+    };
 }

@@ -7,12 +7,8 @@ namespace Platform;
 /// <remarks>
 /// Appends, notices and retention happen in <see cref="RunAsync"/>, which the host runs: until then appends wait.
 /// </remarks>
-public sealed class PostgresLog : IEventLog, IAsyncDisposable
+public sealed class PostgresLog : IEventLog, ILogAdmin, IAsyncDisposable
 {
-    private const int KeySizeBytesMax = 1024;
-    private const int HeaderCountMax = 16;
-    private const int HeadersSizeBytesMax = 16 * 1024;
-
     private readonly LogConnections _connections;
     private readonly LogTopics _topics;
     private readonly PostgresLogOptions _options;
@@ -36,23 +32,33 @@ public sealed class PostgresLog : IEventLog, IAsyncDisposable
         _queue = new(_options, time);
     }
 
-    /// <summary>
-    /// Creates the registered topics that are not there yet. Safe to repeat, and to run twice at once.
-    /// </summary>
-    /// <returns>How many were created.</returns>
-    /// <exception cref="InvalidOperationException">One exists with another number of partitions; nothing was
-    /// created.</exception>
+    /// <inheritdoc/>
     public async Task<int> EnsureTopicsAsync(CancellationToken cancel)
     {
         await using var connection = await _connections.Pool.OpenConnectionAsync(cancel);
         return await _topics.EnsureAsync(connection, cancel);
     }
 
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> DifferencesAsync(CancellationToken cancel)
+    {
+        await using var connection = await _connections.Pool.OpenConnectionAsync(cancel);
+        return [.. await _topics.DifferencesAsync(connection, cancel),
+            .. await PostgresDurability.DifferencesAsync(connection, cancel)];
+    }
+
+    /// <inheritdoc/>
+    public async Task RequireTopicsAsync(CancellationToken cancel)
+    {
+        await using var connection = await _connections.Pool.OpenConnectionAsync(cancel);
+        await _topics.VerifyAsync(connection, cancel);
+    }
+
     /// <summary>
     /// Keeps the log going until told to stop: then appends what waits, and refuses what comes later. Called once.
     /// Outlives outages of the database.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The database does not have the registered topics: not
+    /// <exception cref="LogNotReadyException">The database does not have the registered topics: not
     /// migrated.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
@@ -83,8 +89,9 @@ public sealed class PostgresLog : IEventLog, IAsyncDisposable
     {
         _topics.RequireExisting(to);
         cancel.ThrowIfCancellationRequested();
-        var size = RequireFitting(record);
-        var append = SingleAppend.Rent(to, record);
+        var traced = TraceHeaders.Attach(record);
+        var size = RequireFitting(traced);
+        var append = SingleAppend.Rent(to, traced);
         var answer = append.Answer;
         _queue.Add(append, size);
         append.WaitUntil(cancel);
@@ -98,9 +105,10 @@ public sealed class PostgresLog : IEventLog, IAsyncDisposable
         _topics.RequireExisting(to);
         cancel.ThrowIfCancellationRequested();
         if (records.Count == 0) return [];
+        var traced = TraceHeaders.Attach(records);
         var size = 0L;
-        for (var i = 0; i < records.Count; i++) size += RequireFitting(records[i]);
-        var append = new ManyAppend(to, records);
+        for (var i = 0; i < traced.Count; i++) size += RequireFitting(traced[i]);
+        var append = new ManyAppend(to, traced);
         _queue.Add(append, size);
         return await append.Answer.WaitAsync(cancel);
     }
@@ -151,17 +159,7 @@ public sealed class PostgresLog : IEventLog, IAsyncDisposable
     /// <returns>The record's size in a batch.</returns>
     private static int RequireFitting(in LogRecord record)
     {
-        var size = RecordCodec.SizeBytes(record);
-        if (record.Value.Length > IEventLog.RecordSizeBytesMax || record.Key.Length > KeySizeBytesMax
-            || size - record.Value.Length - record.Key.Length > HeadersSizeBytesMax)
-        {
-            throw new AppendFailedException(
-                AppendFailure.TooLarge,
-                $"A record of {size} bytes, {record.Value.Length} of them its value, is too large.");
-        }
-
-        if (record.Headers?.Length > HeaderCountMax)
-            throw new ArgumentException($"A record has at most {HeaderCountMax} headers.", nameof(record));
-        return size;
+        RecordLimits.RequireFitting(record);
+        return RecordCodec.SizeBytes(record);
     }
 }

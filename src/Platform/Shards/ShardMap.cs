@@ -63,8 +63,11 @@ public sealed class ShardPlace
 /// <summary>The size of the log. Section <c>Log</c>; what one provider needs stands beside that provider.</summary>
 public sealed class LogOptions
 {
-    /// <summary><c>postgres</c>; empty means the embedded default, in role <c>all</c> only.</summary>
-    [RegularExpression("postgres", ErrorMessage = "Set Log__Provider to postgres")]
+    /// <summary>
+    /// <c>kafka</c> or <c>postgres</c>; empty means Kafka where brokers are set, else the embedded default, in role
+    /// <c>all</c> only.
+    /// </summary>
+    [RegularExpression("kafka|postgres", ErrorMessage = "Log__Provider is kafka or postgres")]
     public string Provider { get; set; } = "";
 
     /// <summary>P: partitions of <c>votes</c>. Fixed at installation.</summary>

@@ -57,9 +57,9 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
         await using var unknown = New(_database.ConnectionString, new(), [new("not-created", 1)]);
 
         Assert.Equal(0, await same.EnsureTopicsAsync(Cancel));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => other.EnsureTopicsAsync(Cancel));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => other.RunAsync(Cancel).WaitAsync(Patience, Cancel));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => unknown.RunAsync(Cancel).WaitAsync(Patience, Cancel));
+        await Assert.ThrowsAsync<LogNotReadyException>(() => other.EnsureTopicsAsync(Cancel));
+        await Assert.ThrowsAsync<LogNotReadyException>(() => other.RunAsync(Cancel).WaitAsync(Patience, Cancel));
+        await Assert.ThrowsAsync<LogNotReadyException>(() => unknown.RunAsync(Cancel).WaitAsync(Patience, Cancel));
     }
 
     [Fact]
