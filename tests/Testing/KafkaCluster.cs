@@ -4,8 +4,8 @@ namespace Testing;
 /// Kafka for tests. Use it so: <c>[assembly: AssemblyFixture(typeof(KafkaCluster))]</c>.
 /// </summary>
 /// <remarks>
-/// The brokers are those that <c>VOTING_TEST_KAFKA</c> names, else the client library's mock cluster in a process of its
-/// own, which is started at the first need. Tests share it: each gives its topics and groups a prefix of its own.
+/// The brokers are those that <c>VOTING_TEST_KAFKA</c> names, else the client library's mock cluster in a process of
+/// its own, which is started at the first need. Tests share it: each gives its topics and groups a prefix of its own.
 /// </remarks>
 public sealed class KafkaCluster : IAsyncDisposable
 {
@@ -13,8 +13,8 @@ public sealed class KafkaCluster : IAsyncDisposable
 
     // Generous: two cores may be starting several processes at once.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private static readonly string? Named = Environment.GetEnvironmentVariable("VOTING_TEST_KAFKA") is { Length: > 0 } brokers
-        ? brokers : null;
+    private static readonly string? Named =
+        Environment.GetEnvironmentVariable("VOTING_TEST_KAFKA") is { Length: > 0 } brokers ? brokers : null;
 
     private readonly SemaphoreSlim _one = new(1);
     private ChildProcess? _process;

@@ -59,7 +59,8 @@ internal sealed class MockCluster : IDisposable
 
     public void Dispose() => Librdkafka.ClusterDestroy(_cluster);
 
-    private static int Number(string word) => int.Parse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+    private static int Number(string word) =>
+        int.Parse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
 
     private static string Said(int error) => error == 0 ? "ok" : $"error {error}";
 

@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Platform;
 using Testing;
-using TopicPartition = Platform.TopicPartition;
 
 namespace PlatformTests;
 
@@ -20,7 +19,8 @@ public sealed class KafkaLogTests(KafkaCluster cluster) : GroupConformanceTests
         _brokers = KafkaCluster.IsMock ? bootstraps.Split(',') : Advertised(bootstraps);
         if (KafkaCluster.IsMock)
         {
-            foreach (var topic in Topics) await cluster.CreateTopicAsync(_prefix + topic.Name, topic.Partitions, Cancel);
+            foreach (var topic in Topics)
+                await cluster.CreateTopicAsync(_prefix + topic.Name, topic.Partitions, Cancel);
         }
         else
         {

@@ -127,7 +127,7 @@ internal sealed partial class KafkaClients(KafkaLogOptions options, LogTopics to
         var config = new ClientConfig
         {
             BootstrapServers = options.BootstrapServers,
-            ClientId = "voting",
+            ClientId = "log",
             SocketTimeoutMs = SilenceMaxMs,
             SocketKeepaliveEnable = true,
             SocketNagleDisable = true,

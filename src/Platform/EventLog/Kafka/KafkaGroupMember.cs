@@ -7,9 +7,9 @@ namespace Platform;
 
 /// <summary>One membership in a group: starts work on partitions that come, ends it on those that go.</summary>
 /// <remarks>
-/// Everything happens on the thread that polls, which the client calls back on; only the works run elsewhere. The client
-/// itself counts how long the coordinator was silent, and says after the session's time-out that the partitions are
-/// lost. It begins to count when an answer arrives, the coordinator when it sends it: so for that long two members may
+/// Everything happens on the thread that polls, which the client calls back on; only the works run elsewhere. The
+/// client itself counts how long the coordinator was silent, and says after the session's time-out that the partitions
+/// are lost. It begins to count when an answer arrives, the coordinator when it sends it: so for that long two members may
 /// believe in one partition, which is why effects are fenced by themselves.
 /// </remarks>
 internal sealed partial class KafkaGroupMember : IDisposable
@@ -205,14 +205,14 @@ internal sealed partial class KafkaGroupMember : IDisposable
         select (place.TopicPartition, place.Offset == Offset.Unset ? (long?)null : place.Offset.Value);
 
     /// <summary>Asks until brokers answer, or for as long as they bear a member that does not poll.</summary>
-    private T Asked<T>(Func<T> question)
+    private T Asked<T>(Func<T> ask)
     {
         var began = _time.GetTimestamp();
         while (true)
         {
             try
             {
-                return question();
+                return ask();
             }
             catch (KafkaException e) when (KafkaClients.IsOutage(e.Error)
                 && _time.GetElapsedTime(began) < _clients.Options.SessionTimeout)

@@ -121,7 +121,8 @@ public sealed class KafkaSecurityOptions
     {
         if (!Protocols.Contains(Protocol)) yield return $"Protocol is one of {string.Join(", ", Protocols)}";
         if (!Mechanisms.Contains(Mechanism)) yield return $"Mechanism is one of {string.Join(", ", Mechanisms)}";
-        if (IsSasl && (User.Length == 0 || Password.Length == 0)) yield return "User and Password are needed with SASL";
+        if (IsSasl && (User.Length == 0 || Password.Length == 0))
+            yield return "User and Password are needed with SASL";
         if (!IsSasl && (User.Length > 0 || Password.Length > 0)) yield return "User is given without a SASL protocol";
         if (CaFile.Length > 0 && !IsTls) yield return "CaFile is given without a protocol that encrypts";
         if (CaFile.Length > 0 && !File.Exists(CaFile)) yield return "CaFile names no file";

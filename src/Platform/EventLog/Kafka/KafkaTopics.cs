@@ -72,7 +72,9 @@ internal sealed class KafkaTopics(KafkaClients clients, IAdminClient admin, LogT
         }
     }
 
-    /// <returns>By topic, as we name it, the copies of each partition; topics that are not there are left out.</returns>
+    /// <returns>
+    /// By topic, as we name it, the copies of each partition; topics that are not there are left out.
+    /// </returns>
     private async Task<Dictionary<string, IReadOnlyList<int>>> PartitionsAsync(CancellationToken cancel)
     {
         IEnumerable<TopicDescription> found;

@@ -57,8 +57,8 @@ internal static class TopicDifferences
     private static bool IsSame(string setting, string expected, string? found) => setting switch
     {
         // More is as good.
-        "max.message.bytes" or "min.insync.replicas" => long.TryParse(found, CultureInfo.InvariantCulture, out var count)
-            && count >= long.Parse(expected, CultureInfo.InvariantCulture),
+        "max.message.bytes" or "min.insync.replicas" =>
+            long.TryParse(found, CultureInfo.InvariantCulture, out var count) && count >= long.Parse(expected, CultureInfo.InvariantCulture),
         "cleanup.policy" => found is not null && expected.Split(',').Order().SequenceEqual(
             found.Split(',', StringSplitOptions.TrimEntries).Order()),
         _ => found == expected,
