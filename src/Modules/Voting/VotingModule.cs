@@ -20,9 +20,11 @@ public static class VotingModule
     public static void AddVoting(this IHostApplicationBuilder host, Role roles)
     {
         var services = host.Services;
+        var hasRedis = host.Configuration["Redis:ConnectionString"] is { Length: > 0 };
         services.AddSettings<VotingOptions>("Voting").Validate(
-            options => roles is Role.All || !roles.HasFlag(Role.Api) || options.Reservations.Length > 0,
-            "Set Voting__Reservations to in-process: only role all runs on the embedded default");
+            options => roles is Role.All || !roles.HasFlag(Role.Api) || options.Reservations.Length > 0 || hasRedis,
+            "Set Redis__ConnectionString, or Voting__Reservations to in-process: only role all runs on the embedded "
+            + "default");
         services.AddSettings<CountVotesOptions>("Voting:CountVotes");
         var votePartitions = host.Configuration.GetValue("Log:VotePartitions", new LogOptions().VotePartitions);
         foreach (var topic in VotingTopics.All(votePartitions)) services.AddSingleton(topic);
@@ -32,9 +34,7 @@ public static class VotingModule
 
         services.TryAddSingleton<VotingDatabase>();
         services.AddSingleton(provider => new EventMac(provider.GetRequiredService<KeyRing>().Secrets(MacKeyPurpose)));
-        services.AddSingleton<IReservations>(provider => new InProcessReservations(
-            provider.GetRequiredService<IOptions<VotingOptions>>().Value.ReservationCountMax,
-            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(Reservations);
         services.AddSingleton<IBallotStore, PostgresBallotStore>();
         services.AddSingleton<Receipts>();
         services.AddSingleton<KnownVotes>();
@@ -57,6 +57,16 @@ public static class VotingModule
             services.AddHostedService<CountVotes>();
             services.AddHostedService<CloseSurveys>();
         }
+    }
+
+    private static IReservations Reservations(IServiceProvider services)
+    {
+        var options = services.GetRequiredService<IOptions<VotingOptions>>().Value;
+        var redis = services.GetRequiredService<RedisLink>();
+        var own = new InProcessReservations(
+            options.ReservationCountMax, services.GetRequiredService<TimeProvider>());
+        return redis.IsConfigured && options.Reservations.Length == 0
+            ? new RedisReservations(own, new(redis, options.ReservationLifetime)) : own;
     }
 
     /// <summary>Maps the endpoints of the roles.</summary>

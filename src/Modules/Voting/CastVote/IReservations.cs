@@ -11,11 +11,20 @@ namespace Voting;
 /// <param name="Idempotency">What is kept of the idempotency key, or null.</param>
 internal sealed record Reservation(
     int Survey, Key16 VoterKey, Key16 VoteId, DateTimeOffset AcceptedAt, byte[] Entry, byte[] Receipt,
-    Key16? Idempotency);
+    Key16? Idempotency)
+{
+    /// <summary>By value, digests and receipts included: what comes back from elsewhere is the same one.</summary>
+    public bool Equals(Reservation? other) => other is not null
+        && (Survey, VoterKey, VoteId, AcceptedAt, Idempotency)
+            == (other.Survey, other.VoterKey, other.VoteId, other.AcceptedAt, other.Idempotency)
+        && Entry.AsSpan().SequenceEqual(other.Entry) && Receipt.AsSpan().SequenceEqual(other.Receipt);
+
+    public override int GetHashCode() => HashCode.Combine(Survey, VoterKey, VoteId);
+}
 
 /// <summary>A reservation as it was found.</summary>
 /// <param name="Appended">Whether the log has acknowledged the ballot; else it is pending.</param>
-/// <param name="Age">Since it was taken or last taken over.</param>
+/// <param name="Age">Of a pending one, since it was taken, last taken over or last joined.</param>
 internal readonly record struct HeldReservation(Reservation Reservation, bool Appended, TimeSpan Age);
 
 /// <summary>
@@ -36,12 +45,16 @@ internal interface IReservations
     ValueTask<bool> TakeOverAsync(Reservation found, Reservation wanted, CancellationToken cancel);
 
     /// <summary>
-    /// Says that another request appends the same ballot under a pending reservation: its owner no longer gives it up.
+    /// Says that another request appends the same ballot under a pending reservation: its owner no longer gives it up,
+    /// and it is as young as if it had just been taken.
     /// </summary>
     /// <returns>False when it is no longer what was found.</returns>
     ValueTask<bool> JoinAsync(Reservation found, CancellationToken cancel);
 
-    /// <summary>Says that the ballot is in the log. Replaces whatever is there: the log is the truth.</summary>
+    /// <summary>
+    /// Says that the ballot is in the log. Replaces whatever is there: the log is the truth. Other processes hear of it
+    /// a moment later, or never: to them the place is pending until then, and the row answers in the end.
+    /// </summary>
     ValueTask AppendedAsync(Reservation reservation, CancellationToken cancel);
 
     /// <summary>

@@ -2,23 +2,37 @@ using System.Collections.Concurrent;
 
 namespace Voting;
 
-/// <summary>Reservations of this process alone, for installations of one api process. Lost when it ends.</summary>
+/// <summary>
+/// Reservations of this process alone: all there are in installations of one api process, and what the others go by
+/// while Redis does not answer. Lost when the process ends.
+/// </summary>
 /// <param name="countMax">Most that are kept; then the oldest go, and the shards' rows answer for them.</param>
 /// <param name="clock">Ages are measured by its timestamps.</param>
 internal sealed class InProcessReservations(int countMax, TimeProvider clock) : IReservations
 {
     private readonly ConcurrentDictionary<(int Survey, Key16 VoterKey), Held> _held = new();
     private readonly ConcurrentQueue<(int Survey, Key16 VoterKey)> _oldest = new();
+    private int _count;
 
     public ValueTask<HeldReservation?> ReserveAsync(Reservation wanted, CancellationToken cancel)
     {
         var mine = new Held(wanted, false, clock.GetTimestamp());
-        var there = _held.GetOrAdd((wanted.Survey, wanted.VoterKey), mine);
-        if (!ReferenceEquals(there, mine)) return new(Show(there));
+        return new(Add(mine) is { } there ? Show(there) : null);
+    }
 
-        _oldest.Enqueue((wanted.Survey, wanted.VoterKey));
-        while (_oldest.Count > countMax && _oldest.TryDequeue(out var oldest)) _held.TryRemove(oldest, out _);
-        return new((HeldReservation?)null);
+    /// <summary>Notes what somebody else is known to hold, in the place of whatever is there.</summary>
+    public void Put(Reservation reservation, bool appended)
+    {
+        var held = new Held(reservation, appended, clock.GetTimestamp());
+        while (Add(held) is { } there && !_held.TryUpdate((reservation.Survey, reservation.VoterKey), held, there)) { }
+    }
+
+    /// <summary>Drops a pending reservation that others are known not to go by, joined or not.</summary>
+    public void Forget(Reservation reservation)
+    {
+        var key = (reservation.Survey, reservation.VoterKey);
+        if (_held.TryGetValue(key, out var there) && !there.Appended && there.Reservation == reservation)
+            _held.TryRemove(new(key, there));
     }
 
     public ValueTask<HeldReservation?> FindAsync(int survey, Key16 voterKey, CancellationToken cancel) =>
@@ -36,8 +50,9 @@ internal sealed class InProcessReservations(int countMax, TimeProvider clock) : 
         var key = (found.Survey, found.VoterKey);
         while (_held.TryGetValue(key, out var there) && there.Reservation == found)
         {
-            if (there.Appended || there.Joined) return new(true);
-            if (_held.TryUpdate(key, there with { Joined = true }, there)) return new(true);
+            if (there.Appended) return new(true);
+            if (_held.TryUpdate(key, there with { Joined = true, TakenAt = clock.GetTimestamp() }, there))
+                return new(true);
         }
 
         return new(false);
@@ -62,6 +77,23 @@ internal sealed class InProcessReservations(int countMax, TimeProvider clock) : 
         }
 
         return ValueTask.CompletedTask;
+    }
+
+    /// <returns>Who has the place; null when it was free.</returns>
+    private Held? Add(Held mine)
+    {
+        var key = (mine.Reservation.Survey, mine.Reservation.VoterKey);
+        var there = _held.GetOrAdd(key, mine);
+        if (!ReferenceEquals(there, mine)) return there;
+        _oldest.Enqueue(key);
+        // The queue's own count takes a lock.
+        if (Interlocked.Increment(ref _count) > countMax && _oldest.TryDequeue(out var oldest))
+        {
+            Interlocked.Decrement(ref _count);
+            _held.TryRemove(oldest, out _);
+        }
+
+        return null;
     }
 
     private HeldReservation Show(Held held) => new(held.Reservation, held.Appended, clock.GetElapsedTime(held.TakenAt));
