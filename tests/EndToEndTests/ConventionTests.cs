@@ -155,6 +155,29 @@ public sealed class ConventionTests(Site site)
     }
 
     [Fact]
+    public async Task Metrics_say_what_votes_became_how_many_wait_and_who_is_watching()
+    {
+        var survey = await site.OpenSurveyAsync();
+        using (await EventStream.OpenAsync(site, survey))
+        {
+            var voter = await site.VoterAsync();
+            (await site.Public.PostAsync(survey.Votes, voter.AccessToken, survey.Ballot(0))).IsJson(202);
+            await Site.EventuallyAsync(async () =>
+            {
+                var metrics = (await site.Management.GetAsync("/metrics")).Is(200).Text;
+                return Values(metrics, "voting_outcomes", "outcome=\"counted\"").Sum() >= 1
+                    && Values(metrics, "voting_count_lag", "partition=").Count() == 16
+                    && Values(metrics, "results_connections", "").Sum() >= 1;
+            });
+        }
+
+        static IEnumerable<double> Values(string metrics, string name, string label) => metrics.Split('\n')
+            .Where(line => line.StartsWith(name, StringComparison.Ordinal)
+                && line.Contains(label, StringComparison.Ordinal))
+            .Select(line => double.Parse(line.Split(' ')[^1], System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    [Fact]
     public async Task The_keys_are_those_of_a_signer_each_and_tell_no_secret()
     {
         var keys = (await site.Public.GetAsync("/.well-known/jwks.json")).IsJson(200).Json.GetProperty("keys")

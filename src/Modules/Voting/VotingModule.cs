@@ -32,6 +32,7 @@ public static class VotingModule
         services.AddKeyPurpose(Receipts.KeyPurpose, KeyAlgorithm.Es256, published: true);
         services.AddKeyPurpose(FinalResults.KeyPurpose, KeyAlgorithm.Es256, published: true);
 
+        services.AddMeter("Voting");
         services.TryAddSingleton<VotingDatabase>();
         services.AddSingleton(provider => new EventMac(provider.GetRequiredService<KeyRing>().Secrets(MacKeyPurpose)));
         services.AddSingleton(Reservations);
@@ -56,6 +57,7 @@ public static class VotingModule
         {
             services.AddHostedService<CountVotes>();
             services.AddHostedService<CloseSurveys>();
+            services.AddHostedService<ReportLag>();
         }
     }
 
