@@ -28,7 +28,7 @@ internal static partial class CommandLine
             return Misused;
         }
         catch (Exception e) when (e is DbException or MigrationException or IOException
-            or LogNotReadyException)
+            or LogNotReadyException or AppendFailedException)
         {
             // The world's failures that an operator can read: no database, a port that is taken.
             await Console.Error.WriteLineAsync($"voting-host: {e.Message.ReplaceLineEndings(" ")}");
@@ -75,7 +75,10 @@ internal static partial class CommandLine
         token.Options.Add(staffRole);
         token.SetAction((parsed, cancel) =>
             StaffTokens.RunAsync(parsed.GetValue(staffRole)!, Settings(parsed, file), cancel));
-        root.Subcommands.Add(new Command("admin", "What operators do by hand.") { token, Poison(file), Log(file) });
+        root.Subcommands.Add(new Command("admin", "What operators do by hand.")
+        {
+            token, Poison(file), Rebuild(file), Log(file),
+        });
         return root;
     }
 
@@ -112,7 +115,28 @@ internal static partial class CommandLine
         dismiss.Options.Add(offset);
         dismiss.SetAction((parsed, cancel) => PoisonRecords.DismissAsync(
             parsed.GetValue(partition), parsed.GetValue(offset), Settings(parsed, file), cancel));
-        return new Command("poison", "Records that counting set aside.") { list, dismiss };
+        var replay = new Command("replay", "Has such a record counted after all, once it can be decoded.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        replay.Options.Add(partition);
+        replay.Options.Add(offset);
+        replay.SetAction((parsed, cancel) => PoisonRecords.ReplayAsync(
+            parsed.GetValue(partition), parsed.GetValue(offset), Settings(parsed, file), cancel));
+        return new Command("poison", "Records that counting set aside.") { list, dismiss, replay };
+    }
+
+    private static Command Rebuild(Option<FileInfo?> file)
+    {
+        var survey = new Option<int?>("--survey") { Description = "Its id; without it, every survey." };
+        var rebuild = new Command("rebuild-results", "Recounts the rows and corrects live results that differ.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        rebuild.Options.Add(survey);
+        rebuild.SetAction((parsed, cancel) =>
+            Rebuilding.RunAsync(parsed.GetValue(survey), Settings(parsed, file), cancel));
+        return rebuild;
     }
 
     private static SettingsSources Settings(ParseResult parsed, Option<FileInfo?> file)

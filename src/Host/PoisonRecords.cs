@@ -21,4 +21,14 @@ internal static class PoisonRecords
         await Console.Out.WriteLineAsync($"Offset {offset} of partition {partition} no longer holds up results.");
         return 0;
     }
+
+    public static Task<int> ReplayAsync(
+        int partition, long offset, SettingsSources sources, CancellationToken cancel) =>
+        OperatorVerb.RunAsync(sources, async (services, stop) =>
+        {
+            var (isDone, says) = await VotingModule.ReplayPoisonAsync(services, partition, offset, stop);
+            await (isDone ? Console.Out : Console.Error)
+                .WriteLineAsync($"Offset {offset} of partition {partition}: {says}");
+            return isDone ? 0 : 1;
+        }, cancel);
 }

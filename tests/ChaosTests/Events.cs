@@ -9,6 +9,14 @@ namespace ChaosTests;
 internal sealed record VoteEvent(
     LoggedRecord Record, string Type, int Survey, string VoteId, string VoterKey, IReadOnlyList<int> Options)
 {
+    /// <summary>Where it was submitted: its own offset, or that of the record which it replays.</summary>
+    public long Place { get; private init; } = Record.Offset;
+
+    /// <summary>The bytes that were submitted.</summary>
+    public byte[] Submitted { get; private init; } = Record.Value;
+
+    public bool IsReplay => Place != Record.Offset;
+
     /// <returns>Null for bytes that are no event of a vote or fence.</returns>
     public static VoteEvent? Read(LoggedRecord record)
     {
@@ -17,6 +25,14 @@ internal sealed record VoteEvent(
             using var json = JsonDocument.Parse(record.Value);
             var data = json.RootElement.GetProperty("data");
             var type = json.RootElement.GetProperty("type").GetString()!;
+            if (type == "vote.replayed")
+            {
+                var original = data.GetProperty("event").GetBytesFromBase64();
+                return Read(record with { Value = original }) is { } vote
+                    ? vote with { Record = record, Place = data.GetProperty("offset").GetInt64(), Submitted = original }
+                    : null;
+            }
+
             var survey = int.Parse(data.GetProperty("survey").GetString()!);
             return type switch
             {

@@ -17,6 +17,7 @@ internal sealed class Ledger
 {
     private readonly Dictionary<(int Partition, long Offset), Ending> _endings = [];
     private readonly Dictionary<(int Survey, int Partition), long> _fences = [];
+    private readonly HashSet<(int Partition, long Offset)> _dismissed = [];
 
     public required List<LoggedRecord> Records { get; init; }
 
@@ -41,6 +42,7 @@ internal sealed class Ledger
                 $"""SELECT survey, partition, "offset" FROM {schema}.fences""");
             await using var rows = await query.ExecuteReaderAsync();
             while (await rows.ReadAsync()) ledger._fences.Add((rows.GetInt32(0), rows.GetInt32(1)), rows.GetInt64(2));
+            await ledger.ReadDismissedAsync(database, schema);
         }
 
         return ledger;
@@ -62,6 +64,7 @@ internal sealed class Ledger
     {
         var first = new Dictionary<(int Survey, string VoterKey), string>();
         var closed = new Dictionary<(int Survey, int Partition), long>();
+        var replayed = new HashSet<(int Partition, long Offset)>();
         var seen = 0;
         foreach (var record in Records)
         {
@@ -82,14 +85,17 @@ internal sealed class Ledger
 
             Assert.True(has, $"The vote at {place} has no ending.");
             var voter = (vote.Survey, vote.VoterKey);
-            var late = closed.ContainsKey((vote.Survey, record.Partition));
+            var late = closed.TryGetValue((vote.Survey, record.Partition), out var fence) && fence < vote.Place;
             var known = first.TryGetValue(voter, out var voteId);
-            var expected = known && voteId == vote.VoteId ? ("repeated", "")
+            var original = (record.Partition, vote.Place);
+            var expected = vote.IsReplay && _dismissed.Contains(original) ? ("rejected", "invalid")
+                : vote.IsReplay && !replayed.Add(original) ? ("repeated", "")
+                : known && voteId == vote.VoteId ? ("repeated", "")
                 : late ? ("rejected", "after-close") : known ? ("rejected", "duplicate") : ("counted", "");
-            if (!known && !late) first.Add(voter, vote.VoteId);
+            if (expected.Item1 == "counted") first.Add(voter, vote.VoteId);
             Assert.Equal(expected, (ending!.Kind, ending.Reason));
             Assert.Equal((vote.Survey, vote.VoteId, vote.VoterKey), (ending.Survey, ending.VoteId, ending.VoterKey));
-            Assert.Equal(SHA256.HashData(record.Value), ending.Entry);
+            Assert.Equal(SHA256.HashData(vote.Submitted), ending.Entry);
             if (ending.Kind == "counted") Assert.Equal(vote.Options, ending.Options);
         }
 
@@ -132,6 +138,15 @@ internal sealed class Ledger
         var decided = _endings.Where(ending => ending.Value.Kind != "poison").Select(ending => ending.Key);
         Assert.Equal(decided.Order(), said.Keys.Order());
         return again;
+    }
+
+    private async Task ReadDismissedAsync(NpgsqlDataSource database, string schema)
+    {
+        await using var query = database.CreateCommand($"""
+            SELECT partition, "offset" FROM {schema}.poison WHERE resolved_at IS NOT NULL AND replayed_as IS NULL
+            """);
+        await using var rows = await query.ExecuteReaderAsync();
+        while (await rows.ReadAsync()) _dismissed.Add((rows.GetInt32(0), rows.GetInt64(1)));
     }
 
     private async Task ReadEndingsAsync(NpgsqlDataSource database, string schema)

@@ -61,7 +61,8 @@ internal static class Promises
         return (ballots, votes);
     }
 
-    private static async Task AssertStoredTalliesAsync(
+    /// <summary>What the shards store beside the rows adds up to a recount of them.</summary>
+    public static async Task AssertStoredTalliesAsync(
         Site site, Election election, long ballots, SortedDictionary<int, long> votes)
     {
         var (tallied, talliedVotes) = (0L, new SortedDictionary<int, long>());

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Collections.Concurrent;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -16,7 +17,7 @@ namespace ChaosTests;
 /// </summary>
 public sealed class Site(Postgres postgres) : IAsyncLifetime
 {
-    private readonly ConcurrentBag<string> _promised = [];
+    private readonly ConcurrentDictionary<string, bool> _promised = [];
     private Installation? _installation;
 
     internal Installation Installation => _installation ?? throw new InvalidOperationException("Not started.");
@@ -35,7 +36,7 @@ public sealed class Site(Postgres postgres) : IAsyncLifetime
     internal bool IsKept { get; set; }
 
     /// <summary>Vote ids that were answered 202: each must have an outcome in the end.</summary>
-    internal IReadOnlyCollection<string> Promised => [.. _promised.Distinct()];
+    internal IReadOnlyCollection<string> Promised => [.. _promised.Keys];
 
     public async ValueTask InitializeAsync()
     {
@@ -117,7 +118,10 @@ public sealed class Site(Postgres postgres) : IAsyncLifetime
             return answer.IsSuccessStatusCode;
         });
 
-    internal void Promise(string voteId) => _promised.Add(voteId);
+    internal void Promise(string voteId) => _promised.TryAdd(voteId, true);
+
+    /// <summary>An operator has settled that the vote is none.</summary>
+    internal void Release(string voteId) => _promised.TryRemove(voteId, out _);
 
     internal Task<IReadOnlyList<SignedInVoter>> VotersAsync(int count) => Installation.NewVotersAsync(count, First);
 
@@ -128,11 +132,30 @@ public sealed class Site(Postgres postgres) : IAsyncLifetime
     internal async Task<byte[]> MacKeyAsync()
     {
         await using var query = Database.CreateCommand(
-            "SELECT key_id, wrapped_key FROM platform.keys WHERE purpose = 'vote-mac'");
+            "SELECT key_id, wrapped_key FROM platform.keys WHERE purpose = 'vote-mac' ORDER BY number");
         await using var rows = await query.ExecuteReaderAsync();
         Assert.True(await rows.ReadAsync());
         var master = new MasterKey(Options.Create(new KeyOptions { MasterKey = Installation.MasterKey }));
         return master.Unwrap(rows.GetFieldValue<byte[]>(1), $"key:vote-mac:{rows.GetString(0)}");
+    }
+
+    /// <summary>
+    /// Gives the installation another key for its MACs: processes that start from now on sign with it, and those that
+    /// run know nothing of it.
+    /// </summary>
+    internal async Task AddMacKeyAsync()
+    {
+        var master = new MasterKey(Options.Create(new KeyOptions { MasterKey = Installation.MasterKey }));
+        var id = $"key-{Guid.NewGuid():N}";
+        await using var insert = Database.CreateCommand("""
+            INSERT INTO platform.keys (key_id, purpose, algorithm, wrapped_key) VALUES ($1, 'vote-mac', 'secret32', $2)
+            """);
+        insert.Parameters.Add(new() { Value = id });
+        insert.Parameters.Add(new()
+        {
+            Value = master.Wrap(RandomNumberGenerator.GetBytes(32), $"key:vote-mac:{id}"),
+        });
+        await insert.ExecuteNonQueryAsync();
     }
 
     /// <returns>A table of every shard, as a list for SQL.</returns>

@@ -38,8 +38,10 @@ public static class VotingModule
         services.AddSingleton(Reservations);
         services.AddSingleton<IBallotStore, PostgresBallotStore>();
         services.AddSingleton<Receipts>();
-        services.AddSingleton<KnownVotes>();
+        services.AddSingleton<IKnownVotes, KnownVotes>();
         services.AddSingleton<Fences>();
+        services.AddSingleton<IFences>(provider => provider.GetRequiredService<Fences>());
+        services.AddSingleton<ISurveyReadings>(provider => provider.GetRequiredService<SurveyDirectory>());
         services.AddSingleton<AcceptLease>();
         services.AddSingleton<SettledVotes>();
         services.AddSingleton<CastVote>();
@@ -50,6 +52,9 @@ public static class VotingModule
         services.AddSingleton<ReadTalliesHandler>();
         services.AddSingleton<FinalResults>();
         services.AddSingleton<ResolvePoison>();
+        services.AddSingleton<ReplayPoison>();
+        services.AddSingleton<RecountRows>();
+        services.AddSingleton<RebuildResults>();
         host.AddSurveys(roles);
         services.AddReadiness("surveys", provider => provider.GetRequiredService<SurveyDirectory>().IsReady);
         if (roles.HasFlag(Role.Api)) services.AddHostedService<AnnounceLease>();
@@ -90,7 +95,9 @@ public static class VotingModule
     {
         foreach (var seen in await services.GetRequiredService<ResolvePoison>().ListAsync(cancel))
         {
-            var state = seen.ResolvedAt is { } at ? $"dismissed {at.UtcDateTime:O}" : "unresolved";
+            var state = seen.ResolvedAt is not { } at ? "unresolved"
+                : seen.ReplayedAs is { } replay ? $"replayed as offset {replay} {at.UtcDateTime:O}"
+                : $"dismissed {at.UtcDateTime:O}";
             await output.WriteLineAsync(
                 $"partition {seen.Partition} offset {seen.Offset}: {seen.Reason}; {seen.SizeBytes} bytes; {state}");
         }
@@ -101,4 +108,40 @@ public static class VotingModule
     public static Task<bool> DismissPoisonAsync(
         IServiceProvider services, int partition, long offset, CancellationToken cancel) =>
         services.GetRequiredService<ResolvePoison>().DismissAsync(partition, offset, cancel);
+
+    /// <summary>
+    /// Replays a record that was set aside and can be decoded by now: counting decides it as if it had been read at
+    /// once. Repeating it changes nothing.
+    /// </summary>
+    /// <returns>Whether it is, or will be, settled by that; and one line that says what became of it.</returns>
+    /// <exception cref="AppendFailedException">The log does not confirm it; it can be tried again.</exception>
+    public static async Task<(bool IsDone, string Says)> ReplayPoisonAsync(
+        IServiceProvider services, int partition, long offset, CancellationToken cancel)
+    {
+        var outcome = await services.GetRequiredService<ReplayPoison>().HandleAsync(partition, offset, cancel);
+        return (outcome.IsDone, outcome.Says);
+    }
+
+    /// <summary>
+    /// Recounts the shards' rows, corrects the tallies that differ, and says what came of each survey, one a line. Safe
+    /// while ballots are cast and counted. Signed results are compared and never changed.
+    /// </summary>
+    /// <param name="services">Of a process whose log can append.</param>
+    /// <param name="survey">Null means every survey that was ever published.</param>
+    /// <param name="output">Takes the lines.</param>
+    /// <param name="cancel">Ends it; it can be run again.</param>
+    /// <returns>Null when there is no such survey; else whether every signed result is what the rows give.</returns>
+    public static async Task<bool?> RebuildResultsAsync(
+        IServiceProvider services, int? survey, TextWriter output, CancellationToken cancel)
+    {
+        var recounts = await services.GetRequiredService<RebuildResults>().HandleAsync(survey, cancel);
+        foreach (var recount in recounts)
+        {
+            var end = recount.Signed is { } signed ? $"the signed result is another, of {signed} ballots"
+                : recount.Corrected > 0 ? $"corrected in {recount.Corrected} partitions" : "same";
+            await output.WriteLineAsync($"survey {recount.Survey}: {recount.Ballots} ballots; {end}");
+        }
+
+        return survey is not null && recounts.Count == 0 ? null : recounts.All(recount => recount.Signed is null);
+    }
 }

@@ -8,7 +8,7 @@ internal sealed class MemoryBallots(int partition) : IBallotStore
 {
     private readonly Dictionary<int, long> _fences = [];
     private readonly Dictionary<int, PartitionTally> _tallies = [];
-    private long _next;
+    private CountPlace _place;
 
     /// <summary>By survey and voter, as the primary key has it.</summary>
     public Dictionary<(int Survey, Key16 VoterKey), CountedBallot> Ballots { get; } = [];
@@ -19,6 +19,9 @@ internal sealed class MemoryBallots(int partition) : IBallotStore
     /// <summary>By offset.</summary>
     public SortedDictionary<long, PoisonRecord> Poison { get; } = [];
 
+    /// <summary>What settled records that were set aside: a replay, or null where an operator did; by offset.</summary>
+    public Dictionary<long, long?> Settled { get; } = [];
+
     public IReadOnlyDictionary<int, long> Fences => _fences;
 
     public IReadOnlyDictionary<int, PartitionTally> Tallies => _tallies;
@@ -27,11 +30,11 @@ internal sealed class MemoryBallots(int partition) : IBallotStore
     public bool CrashesBeforeCommit { get; set; }
 
     public Task<PartitionState> LoadAsync(int _, CancellationToken cancel) => Task.FromResult(new PartitionState(
-        _next, All(long.MaxValue).Select(outcome => outcome.Offset).DefaultIfEmpty(-1).Last(),
+        _place, All(long.MaxValue).Select(outcome => outcome.Offset).DefaultIfEmpty(-1).Last(),
         new(_fences), new(_tallies)));
 
-    public Task<IBallotBatch?> BeginAsync(int _, long expected, long next, CancellationToken cancel) =>
-        Task.FromResult<IBallotBatch?>(expected == _next ? new Batch(this, next) : null);
+    public Task<IBallotBatch?> BeginAsync(int _, CountPlace expected, long next, CancellationToken cancel) =>
+        Task.FromResult<IBallotBatch?>(expected == _place ? new Batch(this, next) : null);
 
     public Task<IReadOnlyList<Outcome>> OutcomesAsync(int _, long from, long to, CancellationToken cancel) =>
         Task.FromResult<IReadOnlyList<Outcome>>([.. All(to).Where(outcome => outcome.Offset >= from)]);
@@ -55,6 +58,19 @@ internal sealed class MemoryBallots(int partition) : IBallotStore
     private sealed class Batch(MemoryBallots store, long next) : IBallotBatch
     {
         private readonly Dictionary<(int, Key16), CountedBallot> _staged = [];
+        private readonly Dictionary<long, long?> _settled = [];
+
+        public Task<IReadOnlyDictionary<long, long?>> SettleAsync(
+            IReadOnlyList<(long Poison, long Replay)> replays, DateTimeOffset decidedAt)
+        {
+            foreach (var (poison, replay) in replays.OrderBy(replay => replay.Replay))
+            {
+                if (store.Poison.ContainsKey(poison) && !store.Settled.ContainsKey(poison))
+                    _settled.TryAdd(poison, replay);
+            }
+
+            return Task.FromResult<IReadOnlyDictionary<long, long?>>(store.Settled.Concat(_settled).ToDictionary());
+        }
 
         public Task<bool[]> InsertAsync(IReadOnlyList<CountedBallot> ballots)
         {
@@ -68,10 +84,11 @@ internal sealed class MemoryBallots(int partition) : IBallotStore
             return Task.FromResult(stored);
         }
 
-        public Task<IReadOnlyDictionary<(int Survey, Key16 VoterKey), Key16>> FindAsync(
+        public Task<IReadOnlyDictionary<(int Survey, Key16 VoterKey), (Key16 VoteId, long Offset)>> FindAsync(
             IReadOnlyCollection<(int Survey, Key16 VoterKey)> voters) =>
-            Task.FromResult<IReadOnlyDictionary<(int Survey, Key16 VoterKey), Key16>>(store.Ballots.Concat(_staged)
-                .Where(row => voters.Contains(row.Key)).ToDictionary(row => row.Key, row => row.Value.Vote.VoteId));
+            Task.FromResult<IReadOnlyDictionary<(int Survey, Key16 VoterKey), (Key16 VoteId, long Offset)>>(
+                store.Ballots.Concat(_staged).Where(row => voters.Contains(row.Key))
+                    .ToDictionary(row => row.Key, row => (row.Value.Vote.VoteId, row.Value.Offset)));
 
         public Task CompleteAsync(BatchRest rest)
         {
@@ -79,9 +96,10 @@ internal sealed class MemoryBallots(int partition) : IBallotStore
             foreach (var (voter, ballot) in _staged) store.Ballots.Add(voter, ballot);
             foreach (var vote in rest.Refused) store.Refused.Add(vote.Ballot.Offset, vote);
             foreach (var record in rest.Poison) store.Poison.Add(record.Offset, record);
+            foreach (var (poison, replay) in _settled) store.Settled.Add(poison, replay);
             foreach (var (survey, offset) in rest.Fences) store._fences.Add(survey, offset);
             foreach (var tally in rest.Tallies) store._tallies[tally.Survey] = tally;
-            store._next = next;
+            store._place = store._place with { NextOffset = next };
             return Task.CompletedTask;
         }
 

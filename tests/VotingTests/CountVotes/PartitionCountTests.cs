@@ -11,7 +11,10 @@ public sealed class PartitionCountTests
     private const int Partition = 3;
     private const int Partitions = 16;
 
-    private static readonly EventMac Mac = new([[.. Enumerable.Range(0, 32).Select(i => (byte)i)]]);
+    private static readonly byte[] Key = [.. Enumerable.Range(0, 32).Select(i => (byte)i)];
+    private static readonly byte[] OtherKey = [.. Enumerable.Range(32, 32).Select(i => (byte)i)];
+    private static readonly EventMac Mac = new([Key]);
+    private static readonly EventMac OtherMac = new([OtherKey]);
     private static readonly byte[] Secret = new byte[32];
 
     /// <summary>Where a worker ends, if it does.</summary>
@@ -33,33 +36,59 @@ public sealed class PartitionCountTests
         (1, Gen.Select(Gen.Int[1, 2], Gen.Int[0, 5], Drawn (survey, voter) => new Drawn.Stray(survey, voter))),
         (1, Gen.Int[1, 3].Select(Drawn (survey) => new Drawn.Fence(survey))),
         (1, Gen.Int[1, 2].Select(Drawn (survey) => new Drawn.StrayFence(survey))),
+        (3, Gen.Select(Gen.Int[1, 3], Gen.Int[0, 5], Gen.Int[1, 4], Drawn (survey, voter, option) =>
+            new Drawn.Sealed(survey, voter, option))),
         (1, Gen.Const<Drawn>(new Drawn.Garbage())));
+
+    /// <summary>What comes once the other key is known, too.</summary>
+    private static readonly Gen<Drawn> Later = Gen.Frequency(
+        (4, Gen.Select(Gen.Int[1, 3], Gen.Int[0, 5], Gen.Int[1, 4], Drawn (survey, voter, option) =>
+            new Drawn.Ballot(survey, voter, option))),
+        (8, Gen.Int[0, 50].Select(Drawn (number) => new Drawn.Replay(number))),
+        (1, Gen.Int[0, 5].Select(Drawn (voter) => new Drawn.StrayReplay(voter))),
+        (1, Gen.Int[1, 3].Select(Drawn (survey) => new Drawn.Fence(survey))));
 
     private static readonly Gen<(int Count, Fault Fault)> Steps =
         Gen.Select(Gen.Int[1, 7], Gen.Int[0, 5], (count, fault) => (count, (Fault)fault));
 
     [Fact]
     public Task Whatever_is_in_the_log_and_wherever_workers_end_the_count_is_the_plain_one() =>
-        Gen.Select(Records.Array[1, 50], Steps.Array[1, 40]).SampleAsync(async (records, steps) =>
+        Gen.Select(
+            Records.Array[1, 50], Steps.Array[1, 40], Later.Array[0, 15], Gen.Int[0, 9].Array[0, 2], Steps.Array[1, 10])
+        .SampleAsync(async (records, steps, later, dismissed, laterSteps) =>
         {
-            var world = new World(records);
+            var world = new World([.. records, .. later], records.Length);
             foreach (var step in steps) await world.StepAsync(step.Count, step.Fault);
             while (!world.IsDone) await world.StepAsync(5, Fault.None);
-            world.AssertIs(CountModel.Of(records));
+            var places = dismissed.Select(number => CountModel.PlaceOf(records, records.Length, number))
+                .Where(place => place >= 0).ToHashSet();
+            world.MendKeys(places);
+            foreach (var step in laterSteps) await world.StepAsync(step.Count, step.Fault);
+            while (!world.IsDone) await world.StepAsync(5, Fault.None);
+            world.AssertIs(CountModel.Of([.. records, .. later], places));
         }, iter: 2_000);
 
     /// <summary>The partition's log, its shard, and what was said to the log: all that outlives a worker.</summary>
-    private sealed class World(IReadOnlyList<Drawn> records)
+    private sealed class World(IReadOnlyList<Drawn> records, int firstLater)
     {
-        private readonly StoredRecord[] _log = [.. records.Select((record, offset) =>
-            new StoredRecord(offset, default, Bytes(record), []))];
+        private readonly StoredRecord[] _log = [.. records.Select((_, offset) =>
+            new StoredRecord(offset, default, Bytes(records, offset), []))];
         private readonly MemoryBallots _store = new(Partition);
         private readonly List<Outcome> _said = [];
         private readonly FakeTimeProvider _clock = new();
         private PartitionCount? _count;
+        private EventMac _mac = Mac;
+        private int _end = firstLater;
         private long _position;
 
-        public bool IsDone => _position == _log.Length;
+        public bool IsDone => _position == _end;
+
+        /// <summary>The other key is known from now on; some of what was set aside has been dismissed.</summary>
+        public void MendKeys(IEnumerable<int> dismissed)
+        {
+            foreach (var place in dismissed) _store.Settled.Add(place, null);
+            (_mac, _end, _count) = (new([Key, OtherKey]), _log.Length, null);
+        }
 
         /// <summary>One batch of one worker, which may be its last.</summary>
         public async Task StepAsync(int countMax, Fault fault)
@@ -148,7 +177,8 @@ public sealed class PartitionCountTests
         }
 
         private List<ReadRecord> Read(PartitionCount count, int countMax) =>
-            [.. _log.Skip((int)count.NextOffset).Take(countMax).Select(record => ReadRecord.Of(record, Mac))];
+            [.. _log.Take(_end).Skip((int)count.NextOffset).Take(countMax)
+                .Select(record => ReadRecord.Of(record, _mac))];
 
         private void Say(IEnumerable<Outcome> outcomes) => _said.AddRange(outcomes);
     }
@@ -160,16 +190,24 @@ public sealed class PartitionCountTests
                     new PublicOption(10 * id + option, "Option", null, option))])], null, 1),
         new(true, [], null, null), null, null, Secret);
 
-    private static byte[] Bytes(Drawn record) => record switch
+    private static byte[] Bytes(IReadOnlyList<Drawn> records, int offset) => records[offset] switch
     {
-        Drawn.Ballot ballot => Vote(ballot.Survey, ballot.Voter, ballot.Option, Partition),
-        Drawn.Stray stray => Vote(stray.Survey, stray.Voter, 1, Partition + 1),
+        Drawn.Ballot ballot => Vote(ballot.Survey, ballot.Voter, ballot.Option, Partition, Mac),
+        Drawn.Sealed ballot => Vote(ballot.Survey, ballot.Voter, ballot.Option, Partition, OtherMac),
+        Drawn.Replay replay => CountModel.PlaceOf(records, offset, replay.Number) is >= 0 and var place
+            ? Replay(place, Bytes(records, place))
+            : Replay(offset, "{}"u8),
+        Drawn.StrayReplay stray => Replay(-1, Vote(1, stray.Voter, 1, Partition, Mac)),
+        Drawn.Stray stray => Vote(stray.Survey, stray.Voter, 1, Partition + 1, Mac),
         Drawn.Fence fence => new SurveyClosed(fence.Survey, Partition, DateTimeOffset.UnixEpoch).ToBytes(Mac),
         Drawn.StrayFence fence => new SurveyClosed(fence.Survey, Partition + 1, DateTimeOffset.UnixEpoch).ToBytes(Mac),
         _ => "{}"u8.ToArray(),
     };
 
-    private static byte[] Vote(int survey, int voter, int option, int partition)
+    private static byte[] Replay(int place, ReadOnlySpan<byte> bytes) =>
+        new VoteReplayed(Partition, place, DateTimeOffset.UnixEpoch, bytes.ToArray()).ToBytes(Mac);
+
+    private static byte[] Vote(int survey, int voter, int option, int partition, EventMac mac)
     {
         var subject = new byte[16];
         (subject[0], subject[15]) = ((byte)(partition * 256 / Partitions), (byte)voter);
@@ -177,6 +215,6 @@ public sealed class PartitionCountTests
         var identity = VoteIdentity.Of(Secret, subject, ballot, Partitions);
         Assert.Equal(partition, identity.Partition);
         return new VoteSubmitted(survey, identity.VoterKey, identity.VoteId, identity.Salt, DateTimeOffset.UnixEpoch,
-            ballot.Answers).ToBytes(Mac);
+            ballot.Answers).ToBytes(mac);
     }
 }

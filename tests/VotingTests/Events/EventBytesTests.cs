@@ -22,6 +22,7 @@ public sealed class EventBytesTests
         ["vote.submitted.text"] = () =>
             Vote(new(11, [103], null), new(12, [], "Ünï \"quoted\" \\ <b>&'+\u65e5\u672c\ud83d\ude00\n")),
         ["survey.closed"] = () => new SurveyClosed(7, 3, At).ToBytes(Mac),
+        ["vote.replayed"] = () => new VoteReplayed(3, 42, At, Vote(new Answer(11, [101, 102], null))).ToBytes(Mac),
         ["vote.counted"] = () => Outcome(OutcomeKind.Counted, previous: -1),
         ["vote.held"] = () => Outcome(OutcomeKind.Held),
         ["vote.rejected"] = () => Outcome(OutcomeKind.Rejected, RejectionReason.AfterClose),
@@ -30,7 +31,8 @@ public sealed class EventBytesTests
 
     public static TheoryData<string> Names => [.. Events.Keys];
 
-    public static TheoryData<string> Sealed => ["vote.submitted", "vote.submitted.text", "survey.closed"];
+    public static TheoryData<string> Sealed =>
+        ["vote.submitted", "vote.submitted.text", "vote.replayed", "survey.closed"];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -50,7 +52,17 @@ public sealed class EventBytesTests
         Assert.Equal(Golden("vote.submitted.text"), vote.ToBytes(Mac));
         var fence = Assert.IsType<VoteRecord.Closed>(VoteRecords.Read(Golden("survey.closed"), Mac));
         Assert.Equal(new SurveyClosed(7, 3, At), fence.Fence);
+        var replay = Assert.IsType<VoteRecord.Replayed>(VoteRecords.Read(Golden("vote.replayed"), Mac));
+        Assert.Equal((3, 42, VoteId), (replay.Partition, replay.Offset, replay.Vote.VoteId));
+        Assert.Equal(Golden("vote.submitted"), replay.Event);
     }
+
+    [Theory]
+    [InlineData("survey.closed")]
+    [InlineData("vote.counted")]
+    [InlineData("vote.replayed")]
+    public void A_replay_of_what_is_no_vote_is_poison(string name) => Assert.IsType<VoteRecord.Poison>(
+        VoteRecords.Read(new VoteReplayed(3, 42, At, Golden(name)).ToBytes(Mac), Mac));
 
     [Theory]
     [MemberData(nameof(Sealed))]

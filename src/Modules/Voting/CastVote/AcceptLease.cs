@@ -12,7 +12,7 @@ namespace Voting;
 /// from before a reading that still said published. So an acknowledgement within the lease stands before the fence.
 /// </remarks>
 internal sealed class AcceptLease(
-    SurveyDirectory surveys, Fences fences, IOptions<VotingOptions> options, TimeProvider clock)
+    ISurveyReadings surveys, IFences fences, IOptions<VotingOptions> options, TimeProvider clock)
 {
     private static readonly TimeSpan FencePoll = TimeSpan.FromMilliseconds(200);
 

@@ -23,7 +23,7 @@ internal sealed record CastRequest(
 /// durably. Safe for use by many threads.
 /// </summary>
 internal sealed class CastVote(
-    SurveyDirectory surveys, IReservations reservations, KnownVotes known, AcceptLease lease, SettledVotes settled,
+    ISurveyReadings surveys, IReservations reservations, IKnownVotes known, AcceptLease lease, SettledVotes settled,
     Receipts receipts, EventMac mac, IEventLog log, ShardMap map, TimeProvider clock, IOptions<VotingOptions> options)
 {
     /// <summary>How long a repeat without the first request's idempotency key gets the first answer.</summary>

@@ -7,7 +7,7 @@ namespace Voting;
 /// <summary>
 /// Looks votes up in the shards by voter: many lookups in one round trip. Safe for use by many threads.
 /// </summary>
-internal sealed class KnownVotes(VotingDatabase database)
+internal sealed class KnownVotes(VotingDatabase database) : IKnownVotes
 {
     private const int LookupBatchMax = 500;
     private const int LookupsWaitingMax = 20_000;
@@ -15,8 +15,7 @@ internal sealed class KnownVotes(VotingDatabase database)
     // By database, not by shard: shards that share one share the round trip.
     private readonly ConcurrentDictionary<NpgsqlDataSource, BatchedCalls<Lookup, Reservation?>> _databases = new();
 
-    /// <returns>The voter's counted vote, or null.</returns>
-    /// <exception cref="TooManyCallsException">Too many lookups wait.</exception>
+    /// <inheritdoc/>
     public Task<Reservation?> FindAsync(int partition, int survey, Key16 voterKey)
     {
         var shard = database.OfPartition(partition);

@@ -5,7 +5,7 @@ namespace Voting;
 /// <summary>
 /// Says what became of a voter's ballot in a survey that takes no more of them: from the rows, once they must show it.
 /// </summary>
-internal sealed class SettledVotes(KnownVotes known, Fences fences, IEventLog log, TimeProvider clock)
+internal sealed class SettledVotes(IKnownVotes known, IFences fences, IEventLog log, TimeProvider clock)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);

@@ -2,9 +2,9 @@
 namespace Voting;
 
 /// <summary>Reads from the shards where surveys were fenced off, and how far counting has come.</summary>
-internal sealed class Fences(VotingDatabase database)
+internal sealed class Fences(VotingDatabase database) : IFences
 {
-    /// <returns>Offset of the survey's fence in the partition, or null while none is counted there.</returns>
+    /// <inheritdoc/>
     public async Task<long?> FindAsync(int survey, int partition, CancellationToken cancel)
     {
         var shard = database.OfPartition(partition);
@@ -15,7 +15,7 @@ internal sealed class Fences(VotingDatabase database)
         return await query.ExecuteScalarAsync(cancel) as long?;
     }
 
-    /// <returns>The first offset of the partition that is not counted yet.</returns>
+    /// <inheritdoc/>
     public async Task<long> NextOffsetAsync(int partition, CancellationToken cancel)
     {
         var shard = database.OfPartition(partition);

@@ -15,7 +15,7 @@ namespace Voting;
 /// outcomes were not said: they are said again from the rows, so what is said never differs from what is stored.
 /// </remarks>
 internal sealed partial class CountVotes(
-    IEventLog log, IBallotStore store, SurveyDirectory surveys, EventMac mac, TimeProvider clock,
+    IEventLog log, IBallotStore store, ISurveyReadings surveys, EventMac mac, TimeProvider clock,
     IOptions<CountVotesOptions> options, ILogger<CountVotes> logger) : BackgroundService
 {
     public const string Group = "count";
@@ -44,22 +44,27 @@ internal sealed partial class CountVotes(
             // Records below the position are counted already; their outcomes have just been said.
             var fresh = read.Where(record => record.Offset >= count.NextOffset)
                 .Select(record => ReadRecord.Of(record, mac)).ToList();
-            if (fresh.Count == 0) continue;
-
-            var begun = clock.GetTimestamp();
-            await KnowSurveysAsync(fresh, stop);
-            if (await count.CountAsync(fresh, stop) is not { } batch)
+            while (fresh.Count > 0)
             {
-                // Somebody else counted here: begin again where the rows say.
-                (count, said) = await TakeOverAsync(partition, said, stop);
-                await owned.CommitAsync(said, stop);
-                continue;
-            }
+                var begun = clock.GetTimestamp();
+                await KnowSurveysAsync(fresh, stop);
+                if (await count.CountAsync(fresh, stop) is { } batch)
+                {
+                    await SayAsync(partition, batch.Outcomes, batch.Tallies, stop);
+                    said = count.NextOffset;
+                    Report(batch, partition, clock.GetElapsedTime(begun));
+                    fresh.Clear();
+                }
+                else
+                {
+                    // Somebody else counted here: go on where the rows say, with what they do not hold of this reading,
+                    // which will not be read again.
+                    (count, said) = await TakeOverAsync(partition, said, stop);
+                    fresh.RemoveAll(record => record.Stored.Offset < count.NextOffset);
+                }
 
-            await SayAsync(partition, batch.Outcomes, batch.Tallies, stop);
-            said = count.NextOffset;
-            await owned.CommitAsync(said, stop);
-            Report(batch, partition, clock.GetElapsedTime(begun));
+                await owned.CommitAsync(said, stop);
+            }
         }
     }
 
@@ -68,6 +73,13 @@ internal sealed partial class CountVotes(
         int partition, long said, CancellationToken stop)
     {
         var state = await store.LoadAsync(partition, stop);
+        if (said > state.NextOffset)
+        {
+            throw new InvalidOperationException(
+                $"Partition {partition} is counted up to {state.NextOffset} and its outcomes are said up to {said}: "
+                + "the shard has lost rows.");
+        }
+
         for (var from = said; from < state.NextOffset;)
         {
             var to = Math.Min(from + options.Value.BatchCountMax, state.NextOffset);
@@ -78,7 +90,7 @@ internal sealed partial class CountVotes(
         var count = new PartitionCount(partition, state, store, surveys.Find, clock);
         if (said < state.NextOffset)
             await SayAsync(partition, [], [.. count.Tallies.Where(tally => tally.Version > said)], stop);
-        return (count, Math.Max(said, state.NextOffset));
+        return (count, state.NextOffset);
     }
 
     private async Task SayAsync(
@@ -105,8 +117,12 @@ internal sealed partial class CountVotes(
     /// <summary>A ballot can overtake the news of its survey's publication; then the news is waited for.</summary>
     private async Task KnowSurveysAsync(List<ReadRecord> records, CancellationToken stop)
     {
-        var unknown = records.Any(record =>
-            record.Content is VoteRecord.Submitted { Vote.Survey: var survey } && surveys.Find(survey) is null);
+        var unknown = records.Any(record => record.Content switch
+        {
+            VoteRecord.Submitted { Vote.Survey: var survey } => surveys.Find(survey) is null,
+            VoteRecord.Replayed { Vote.Survey: var survey } => surveys.Find(survey) is null,
+            _ => false,
+        });
         if (unknown) await surveys.ReadAfterAsync(clock.GetTimestamp(), stop);
     }
 

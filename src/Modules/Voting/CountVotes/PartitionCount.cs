@@ -20,9 +20,10 @@ internal sealed class PartitionCount(
         state.Tallies.ToDictionary(pair => pair.Key, pair => new RunningTally(pair.Value));
 
     private long _lastOutcome = state.LastOutcome;
+    private CountPlace _place = state.Place;
 
     /// <summary>First record that is not counted yet.</summary>
-    public long NextOffset { get; private set; } = state.NextOffset;
+    public long NextOffset => _place.NextOffset;
 
     /// <returns>All tallies of the partition as they are now.</returns>
     public IEnumerable<PartitionTally> Tallies => _tallies.Select(pair => pair.Value.ToTally(pair.Key, partition));
@@ -39,22 +40,23 @@ internal sealed class PartitionCount(
         var next = records[^1].Stored.Offset + 1;
         var sorted = Sort(records, now);
 
-        await using var batch = await store.BeginAsync(partition, NextOffset, next, cancel);
+        await using var batch = await store.BeginAsync(partition, _place, next, cancel);
         if (batch is null) return null;
 
+        await SortReplaysAsync(batch, sorted, now);
         var stored = await batch.InsertAsync(sorted.Candidates);
         var refused = await RefuseAsync(batch, sorted, stored);
         var counted = sorted.Candidates.Where((_, i) => stored[i]).ToList();
         // From here on memory runs ahead of the rows; if the commit fails the worker ends, and this object with it.
         var tallies = Add(counted, next);
         await batch.CompleteAsync(new(refused, sorted.Poison, sorted.NewFences, tallies, now));
-        NextOffset = next;
+        _place = _place with { NextOffset = next };
         return new(Say(counted, refused), tallies, sorted.Poison.Count);
     }
 
     private SortedBatch Sort(IReadOnlyList<ReadRecord> records, DateTimeOffset now)
     {
-        var sorted = new SortedBatch([], [], [], [], []);
+        var sorted = new SortedBatch([], [], [], [], [], [], []);
         foreach (var (record, content) in records)
         {
             switch (content)
@@ -64,10 +66,15 @@ internal sealed class PartitionCount(
                     sorted.Poison.Add(new(record.Offset, record.Value, "the vote is another partition's"));
                     break;
                 case VoteRecord.Submitted { Vote: var vote }:
-                    var ballot = Ballot(record, vote, now);
-                    if (_fences.ContainsKey(vote.Survey)) sorted.Late.Add(ballot);
-                    else if (Fits(vote)) sorted.Candidates.Add(ballot);
-                    else sorted.Invalid.Add(ballot);
+                    Judge(sorted, Ballot(record, vote, record.Value, now), record.Offset);
+                    break;
+                case VoteRecord.Replayed { Vote: var vote } replay
+                    when replay.Partition == partition && replay.Offset < record.Offset
+                        && VoteIdentity.PartitionOf(vote.VoteId) == partition:
+                    sorted.Replays.Add((replay.Offset, Ballot(record, vote, replay.Event, now)));
+                    break;
+                case VoteRecord.Replayed:
+                    sorted.Poison.Add(new(record.Offset, record.Value, "the replay is of another partition's record"));
                     break;
                 case VoteRecord.Closed { Fence: var fence } when fence.Partition == partition:
                     if (_fences.TryAdd(fence.Survey, record.Offset))
@@ -85,10 +92,38 @@ internal sealed class PartitionCount(
         return sorted;
     }
 
+    /// <param name="sorted">Takes the ballot.</param>
+    /// <param name="ballot">Of this partition.</param>
+    /// <param name="place">Where it was submitted: only a fence before it bars it.</param>
+    private void Judge(SortedBatch sorted, CountedBallot ballot, long place)
+    {
+        if (_fences.TryGetValue(ballot.Vote.Survey, out var fence) && fence < place) sorted.Late.Add(ballot);
+        else if (Fits(ballot.Vote)) sorted.Candidates.Add(ballot);
+        else sorted.Invalid.Add(ballot);
+    }
+
+    /// <summary>
+    /// A record that was set aside is decided by its first replay. Once it is settled, by that or by an operator,
+    /// results no longer wait for it, so nothing may be counted of it any more.
+    /// </summary>
+    private async Task SortReplaysAsync(IBallotBatch batch, SortedBatch sorted, DateTimeOffset now)
+    {
+        if (sorted.Replays.Count == 0) return;
+        var settled = await batch.SettleAsync(
+            [.. sorted.Replays.Select(replay => (replay.Poison, replay.Ballot.Offset))], now);
+        foreach (var (poison, ballot) in sorted.Replays)
+        {
+            if (!settled.TryGetValue(poison, out var by) || by is null) sorted.Invalid.Add(ballot);
+            else if (by == ballot.Offset) Judge(sorted, ballot, poison);
+            else sorted.Again.Add(ballot);
+        }
+    }
+
     // Headers carry no MAC. One that is not as we write it counts as absent: the row would refuse it,
     // and the whole batch with it.
-    private static CountedBallot Ballot(StoredRecord record, VoteSubmitted vote, DateTimeOffset now) => new(
-        record.Offset, vote, now, SHA256.HashData(record.Value.Span),
+    private static CountedBallot Ballot(
+        StoredRecord record, VoteSubmitted vote, ReadOnlyMemory<byte> bytes, DateTimeOffset now) => new(
+        record.Offset, vote, now, SHA256.HashData(bytes.Span),
         record.Header(VoteSubmitted.ReceiptHeader) is { Length: <= Receipts.KeptSizeBytesMax } receipt
             ? receipt : default,
         record.Header(VoteSubmitted.IdempotencyHeader) is { Length: 16 } idempotency
@@ -110,10 +145,13 @@ internal sealed class PartitionCount(
         refused.AddRange(sorted.Late.Select(ballot => Refuse(ballot, RejectionReason.AfterClose)));
         refused.AddRange(sorted.Invalid.Select(ballot =>
             new RefusedVote(ballot, OutcomeKind.Rejected, RejectionReason.Invalid)));
+        refused.AddRange(sorted.Again.Select(ballot => new RefusedVote(ballot, OutcomeKind.Repeated, null)));
         return refused;
 
         RefusedVote Refuse(CountedBallot ballot, string reason) =>
-            known.TryGetValue((ballot.Vote.Survey, ballot.Vote.VoterKey), out var first) && first == ballot.Vote.VoteId
+            // A replay in this batch may have brought in, further on, what is late here.
+            known.TryGetValue((ballot.Vote.Survey, ballot.Vote.VoterKey), out var first)
+                && first.VoteId == ballot.Vote.VoteId && first.Offset < ballot.Offset
                 ? new(ballot, OutcomeKind.Repeated, null)
                 : new(ballot, OutcomeKind.Rejected, reason);
     }
@@ -131,7 +169,8 @@ internal sealed class PartitionCount(
 
         return [.. touched.Select(survey =>
         {
-            _tallies[survey].Version = next;
+            // Corrected tallies run ahead of the offset, and the higher version wins.
+            _tallies[survey].Version = Math.Max(next, _tallies[survey].Version + 1);
             return _tallies[survey].ToTally(survey, partition);
         })];
     }
@@ -156,6 +195,7 @@ internal sealed class PartitionCount(
 
     private sealed record SortedBatch(
         List<CountedBallot> Candidates, List<CountedBallot> Late, List<CountedBallot> Invalid,
+        List<CountedBallot> Again, List<(long Poison, CountedBallot Ballot)> Replays,
         List<PoisonRecord> Poison, List<(int Survey, long Offset)> NewFences);
 
     private sealed class RunningTally

@@ -11,6 +11,31 @@ namespace Voting;
 internal sealed class PostgresBallotBatch(
     NpgsqlConnection connection, NpgsqlTransaction transaction, string schema, int partition) : IBallotBatch
 {
+    public async Task<IReadOnlyDictionary<long, long?>> SettleAsync(
+        IReadOnlyList<(long Poison, long Replay)> replays, DateTimeOffset decidedAt)
+    {
+        await using var settle = new NpgsqlCommand($"""
+            UPDATE {schema}.poison SET resolved_at = $2, replayed_as = replay.first
+            FROM (SELECT "offset", min(own) AS first FROM unnest($3, $4) AS replay ("offset", own) GROUP BY 1) AS replay
+            WHERE partition = $1 AND poison."offset" = replay."offset" AND resolved_at IS NULL
+            """, connection, transaction);
+        settle.Parameters.Add(new() { Value = partition });
+        settle.Parameters.Add(new() { Value = decidedAt });
+        settle.Parameters.Add(new() { Value = replays.Select(replay => replay.Poison).ToArray() });
+        settle.Parameters.Add(new() { Value = replays.Select(replay => replay.Replay).ToArray() });
+        await settle.ExecuteNonQueryAsync();
+
+        await using var query = new NpgsqlCommand(
+            $"""SELECT "offset", replayed_as FROM {schema}.poison WHERE partition = $1 AND "offset" = ANY ($2)""",
+            connection, transaction);
+        query.Parameters.Add(new() { Value = partition });
+        query.Parameters.Add(new() { Value = replays.Select(replay => replay.Poison).ToArray() });
+        var settled = new Dictionary<long, long?>();
+        await using var rows = await query.ExecuteReaderAsync();
+        while (await rows.ReadAsync()) settled[rows.GetInt64(0)] = rows.IsDBNull(1) ? null : rows.GetInt64(1);
+        return settled;
+    }
+
     public async Task<bool[]> InsertAsync(IReadOnlyList<CountedBallot> ballots)
     {
         var stored = new bool[ballots.Count];
@@ -60,14 +85,14 @@ internal sealed class PostgresBallotBatch(
         });
     }
 
-    public async Task<IReadOnlyDictionary<(int Survey, Key16 VoterKey), Key16>> FindAsync(
+    public async Task<IReadOnlyDictionary<(int Survey, Key16 VoterKey), (Key16 VoteId, long Offset)>> FindAsync(
         IReadOnlyCollection<(int Survey, Key16 VoterKey)> voters)
     {
-        var found = new Dictionary<(int, Key16), Key16>(voters.Count);
+        var found = new Dictionary<(int, Key16), (Key16, long)>(voters.Count);
         if (voters.Count == 0) return found;
 
         await using var query = new NpgsqlCommand($"""
-            SELECT survey, voter_key, vote_id FROM {schema}.ballots
+            SELECT survey, voter_key, vote_id, "offset" FROM {schema}.ballots
             JOIN unnest($1, $2) AS voter (survey, voter_key) USING (survey, voter_key)
             """, connection, transaction);
         query.Parameters.Add(new() { Value = voters.Select(voter => voter.Survey).ToArray() });
@@ -76,7 +101,7 @@ internal sealed class PostgresBallotBatch(
         while (await rows.ReadAsync())
         {
             var voter = (rows.GetInt32(0), Key16.Of(rows.GetFieldValue<byte[]>(1)));
-            found[voter] = Key16.Of(rows.GetFieldValue<byte[]>(2));
+            found[voter] = (Key16.Of(rows.GetFieldValue<byte[]>(2)), rows.GetInt64(3));
         }
 
         return found;

@@ -15,7 +15,7 @@ internal sealed class PostgresBallotStore(VotingDatabase database) : IBallotStor
         await using var transaction = await connection.BeginTransactionAsync(
             System.Data.IsolationLevel.RepeatableRead, cancel);
         await using var batch = new NpgsqlBatch(connection, transaction);
-        Add($"SELECT next_offset FROM {shard.Schema}.positions WHERE partition = $1");
+        Add($"SELECT next_offset, recounts FROM {shard.Schema}.positions WHERE partition = $1");
         Add($"""
             SELECT greatest(
                 (SELECT "offset" FROM {shard.Schema}.ballots WHERE partition = $1 ORDER BY "offset" DESC LIMIT 1),
@@ -31,7 +31,7 @@ internal sealed class PostgresBallotStore(VotingDatabase database) : IBallotStor
                 $"{shard.Schema} holds no position of partition {partition}: run migrate.");
         }
 
-        var next = rows.GetInt64(0);
+        var place = new CountPlace(rows.GetInt64(0), rows.GetInt64(1));
         await rows.NextResultAsync(cancel);
         await rows.ReadAsync(cancel);
         var lastOutcome = rows.GetInt64(0);
@@ -47,7 +47,7 @@ internal sealed class PostgresBallotStore(VotingDatabase database) : IBallotStor
                 rows.GetFieldValue<int[]>(3), rows.GetFieldValue<long[]>(4));
         }
 
-        return new(next, lastOutcome, fences, tallies);
+        return new(place, lastOutcome, fences, tallies);
 
         void Add(string sql)
         {
@@ -57,7 +57,8 @@ internal sealed class PostgresBallotStore(VotingDatabase database) : IBallotStor
         }
     }
 
-    public async Task<IBallotBatch?> BeginAsync(int partition, long expected, long next, CancellationToken cancel)
+    public async Task<IBallotBatch?> BeginAsync(
+        int partition, CountPlace expected, long next, CancellationToken cancel)
     {
         var shard = database.OfPartition(partition);
         var connection = await shard.Source.OpenConnectionAsync(cancel);
@@ -66,13 +67,14 @@ internal sealed class PostgresBallotStore(VotingDatabase database) : IBallotStor
             var transaction = await connection.BeginTransactionAsync(cancel);
             await using var move = new NpgsqlCommand($"""
                 UPDATE {shard.Schema}.positions SET next_offset = $3
-                WHERE partition = $1 AND next_offset = $2
+                WHERE partition = $1 AND next_offset = $2 AND recounts = $5
                     AND (SELECT epoch FROM {shard.Schema}.shard) = $4
                 """, connection, transaction);
             move.Parameters.Add(new() { Value = partition });
-            move.Parameters.Add(new() { Value = expected });
+            move.Parameters.Add(new() { Value = expected.NextOffset });
             move.Parameters.Add(new() { Value = next });
             move.Parameters.Add(new() { Value = shard.Entry.Epoch });
+            move.Parameters.Add(new() { Value = expected.Recounts });
             if (await move.ExecuteNonQueryAsync(cancel) == 1)
                 return new PostgresBallotBatch(connection, transaction, shard.Schema, partition);
 

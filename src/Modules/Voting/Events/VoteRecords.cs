@@ -13,6 +13,12 @@ internal abstract record VoteRecord
 
     internal sealed record Closed(SurveyClosed Fence) : VoteRecord;
 
+    /// <param name="Partition">Of the record that is replayed.</param>
+    /// <param name="Offset">Of the record that is replayed.</param>
+    /// <param name="Event">Its bytes.</param>
+    /// <param name="Vote">What they say.</param>
+    internal sealed record Replayed(int Partition, long Offset, byte[] Event, VoteSubmitted Vote) : VoteRecord;
+
     /// <param name="Reason">For operators; says nothing of the content.</param>
     internal sealed record Poison(string Reason) : VoteRecord;
 }
@@ -28,7 +34,7 @@ internal static class VoteRecords
         try
         {
             var json = new Utf8JsonReader(bytes);
-            return Read(ref json);
+            return Read(ref json, mac);
         }
         catch (Exception e)
             when (e is JsonException or FormatException or OverflowException or InvalidOperationException)
@@ -37,7 +43,7 @@ internal static class VoteRecords
         }
     }
 
-    private static VoteRecord Read(ref Utf8JsonReader json)
+    private static VoteRecord Read(ref Utf8JsonReader json, EventMac mac)
     {
         Take(ref json, JsonTokenType.StartObject);
         if (Text(ref json, "specversion"u8) is not "1.0") throw new JsonException("Another version of CloudEvents.");
@@ -50,18 +56,36 @@ internal static class VoteRecords
         Text(ref json, "datacontenttype"u8);
         Name(ref json, "data"u8);
         Take(ref json, JsonTokenType.StartObject);
-        var survey = Id(Text(ref json, "survey"u8));
-        VoteRecord record = type switch
+        return type switch
         {
-            VoteSubmitted.Type => new VoteRecord.Submitted(Submitted(ref json, survey, Key(id), time)),
-            SurveyClosed.Type => new VoteRecord.Closed(new(survey, Number(ref json, "partition"u8), time)),
+            VoteSubmitted.Type => new VoteRecord.Submitted(Submitted(ref json, Key(id), time)),
+            SurveyClosed.Type => new VoteRecord.Closed(Closed(ref json, time)),
+            VoteReplayed.Type => Replayed(ref json, mac),
             _ => new VoteRecord.Poison("the event is of a type that is not known here"),
         };
-        return record;
     }
 
-    private static VoteSubmitted Submitted(ref Utf8JsonReader json, int survey, Key16 voteId, DateTimeOffset time)
+    private static SurveyClosed Closed(ref Utf8JsonReader json, DateTimeOffset time)
     {
+        var survey = Id(Text(ref json, "survey"u8));
+        return new(survey, checked((int)Number(ref json, "partition"u8)), time);
+    }
+
+    private static VoteRecord Replayed(ref Utf8JsonReader json, EventMac mac)
+    {
+        var (partition, offset) = (checked((int)Number(ref json, "partition"u8)), Number(ref json, "offset"u8));
+        Name(ref json, "event"u8);
+        Take(ref json, JsonTokenType.String);
+        var bytes = json.GetBytesFromBase64();
+        // What is replayed is a vote: no replay of a replay, which could go on for ever.
+        return Read(bytes, mac) is VoteRecord.Submitted { Vote: var vote }
+            ? new VoteRecord.Replayed(partition, offset, bytes, vote)
+            : new VoteRecord.Poison("the event replays what is no vote that can be decoded here");
+    }
+
+    private static VoteSubmitted Submitted(ref Utf8JsonReader json, Key16 voteId, DateTimeOffset time)
+    {
+        var survey = Id(Text(ref json, "survey"u8));
         var voterKey = Key(Text(ref json, "voterKey"u8));
         var salt = Key(Text(ref json, "salt"u8));
         Name(ref json, "answers"u8);
@@ -103,11 +127,11 @@ internal static class VoteRecords
         return json.GetString()!;
     }
 
-    private static int Number(ref Utf8JsonReader json, ReadOnlySpan<byte> name)
+    private static long Number(ref Utf8JsonReader json, ReadOnlySpan<byte> name)
     {
         Name(ref json, name);
         Take(ref json, JsonTokenType.Number);
-        return json.GetInt32();
+        return json.GetInt64();
     }
 
     private static void Name(ref Utf8JsonReader json, ReadOnlySpan<byte> name)

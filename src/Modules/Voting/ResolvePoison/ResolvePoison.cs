@@ -5,11 +5,14 @@ namespace Voting;
 /// <summary>A record that counting set aside, as an operator sees it.</summary>
 /// <param name="SizeBytes">Of the record.</param>
 /// <param name="ResolvedAt">Null while results wait for it.</param>
+/// <param name="ReplayedAs">Offset of the replay that settled it; null where an operator did, or nobody yet.</param>
 internal sealed record PoisonSeen(
-    int Partition, long Offset, string Reason, int SizeBytes, DateTimeOffset SeenAt, DateTimeOffset? ResolvedAt);
+    int Partition, long Offset, string Reason, int SizeBytes, DateTimeOffset SeenAt, DateTimeOffset? ResolvedAt,
+    long? ReplayedAs);
 
 /// <summary>
-/// What operators do with records that could not be decoded: look at them, and settle that they are no votes.
+/// What operators do with records that could not be decoded: look at them, and settle that they are no votes. Those
+/// that can be decoded by now are another matter (<see cref="ReplayPoison"/>).
 /// </summary>
 internal sealed class ResolvePoison(VotingDatabase database, ShardMap map)
 {
@@ -20,7 +23,7 @@ internal sealed class ResolvePoison(VotingDatabase database, ShardMap map)
         foreach (var shard in database.Shards)
         {
             await using var query = shard.Source.CreateCommand($"""
-                SELECT partition, "offset", reason, octet_length(bytes), seen_at, resolved_at
+                SELECT partition, "offset", reason, octet_length(bytes), seen_at, resolved_at, replayed_as
                 FROM {shard.Schema}.poison ORDER BY partition, "offset"
                 """);
             await using var rows = await query.ExecuteReaderAsync(cancel);
@@ -29,7 +32,8 @@ internal sealed class ResolvePoison(VotingDatabase database, ShardMap map)
                 found.Add(new(
                     rows.GetInt32(0), rows.GetInt64(1), rows.GetString(2), rows.GetInt32(3),
                     rows.GetFieldValue<DateTimeOffset>(4),
-                    rows.IsDBNull(5) ? null : rows.GetFieldValue<DateTimeOffset>(5)));
+                    rows.IsDBNull(5) ? null : rows.GetFieldValue<DateTimeOffset>(5),
+                    rows.IsDBNull(6) ? null : rows.GetInt64(6)));
             }
         }
 

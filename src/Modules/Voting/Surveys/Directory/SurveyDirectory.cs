@@ -19,7 +19,7 @@ namespace Voting;
 internal sealed partial class SurveyDirectory(
     VotingDatabase database, MasterKey masterKey, IOptions<SurveyDirectoryOptions> options, TimeProvider clock,
     ILogger<SurveyDirectory> logger)
-    : BackgroundService
+    : BackgroundService, ISurveyReadings
 {
     private volatile SurveyCatalog? _catalog;
     private volatile TaskCompletionSource _read = NewSignal();
