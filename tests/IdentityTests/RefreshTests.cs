@@ -130,6 +130,22 @@ public sealed class RefreshTests(Postgres postgres, SharedSite shared) : IClassF
     }
 
     [Fact]
+    public async Task A_good_token_with_a_device_that_no_row_can_hold_is_malformed_and_lives_on()
+    {
+        var site = shared.Site;
+        var tokens = await site.SignInAsync("alice", deviceId: "phone-1");
+        foreach (var device in new[] { "a\0b", "\0", "", new string('x', 129) })
+        {
+            using var answer = await site.RefreshAsync(tokens.RefreshToken, device);
+            var problem = await Site.AssertProblemAsync(answer, 400, "malformed-request");
+            Assert.True(problem.GetProperty("errors").TryGetProperty("deviceId", out _), problem.ToString());
+        }
+
+        using var right = await site.RefreshAsync(tokens.RefreshToken, "phone-1");
+        Assert.Equal(200, (int)right.StatusCode);
+    }
+
+    [Fact]
     public async Task A_session_left_alone_for_a_month_is_over()
     {
         await using var site = await Site.StartAsync(postgres);
@@ -183,6 +199,8 @@ public sealed class RefreshTests(Postgres postgres, SharedSite shared) : IClassF
     [InlineData("""{"refreshToken":null}""")]
     [InlineData("""{"refreshToken":7}""")]
     [InlineData("""{"refreshToken":"x","more":1}""")]
+    [InlineData("""{"refreshToken":"x","deviceId":""}""")]
+    [InlineData("""{"refreshToken":"x","deviceId":"\u0000"}""")]
     public async Task A_body_that_the_contract_does_not_know_is_malformed(string body)
     {
         var site = shared.Site;

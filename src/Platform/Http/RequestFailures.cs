@@ -52,6 +52,9 @@ internal sealed partial class RequestFailures(RequestDelegate next, ILogger<Requ
                 return Problem.PayloadTooLarge.WriteAsync(context, "The body is larger than this address takes.");
             case BadHttpRequestException bad:
                 return Problem.OfStatus(bad.StatusCode).WriteAsync(context, "The request broke off or is malformed.");
+            // Data, constraint, statement: sent again it would fail again, for the fault is ours and not the server's.
+            case PostgresException { SqlState: ['2', '2' or '3', ..] or ['4', '2', ..] }:
+                goto default;
             case NpgsqlException or TimeoutException or AppendFailedException
                 when HttpMethods.IsGet(context.Request.Method):
                 Unavailable(logger, failure, context.Request.Path);

@@ -9,7 +9,17 @@ namespace Identity;
 
 /// <param name="RefreshToken">The newest one of the session.</param>
 /// <param name="DeviceId">Required of a session that was opened with one.</param>
-internal sealed record RefreshRequest(string RefreshToken, string? DeviceId = null);
+internal sealed record RefreshRequest(string RefreshToken, string? DeviceId = null)
+{
+    /// <exception cref="MalformedRequestException">No device has such an id.</exception>
+    public void Check()
+    {
+        if (MemberText.Fault(DeviceId, MemberText.DeviceIdLengthMax) is not { } fault) return;
+        throw new MalformedRequestException(
+            Problem.MalformedRequest, "A refresh is sent as refreshToken and deviceId.",
+            new Dictionary<string, string[]> { ["deviceId"] = [fault] });
+    }
+}
 
 internal static class RefreshEndpoint
 {
@@ -31,6 +41,7 @@ internal static class RefreshEndpoint
     {
         context.Response.Headers.CacheControl = "no-store";
         var request = await JsonBody.ReadAsync(context, IdentityJson.Default.RefreshRequest);
+        request.Check();
         switch (await refresh.HandleAsync(request.RefreshToken, request.DeviceId, cancel))
         {
             case RefreshOutcome.Refreshed refreshed:

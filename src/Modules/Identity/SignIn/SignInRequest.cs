@@ -27,7 +27,7 @@ internal sealed record SignInRequest(
         Require("nonce", Nonce, 512);
         Limit("turnstileToken", TurnstileToken, 2048);
         Limit("fingerprint", Fingerprint, 32 * 1024);
-        Limit("deviceId", DeviceId, 128);
+        Limit("deviceId", DeviceId, MemberText.DeviceIdLengthMax);
         if (errors.Count > 0)
         {
             throw new MalformedRequestException(
@@ -42,8 +42,7 @@ internal sealed record SignInRequest(
 
         void Limit(string name, string? value, int lengthMax)
         {
-            if (value is { } text && (text.Length is 0 || text.Length > lengthMax || text.Contains('\0')))
-                errors[name] = [$"It must have 1 to {lengthMax} characters."];
+            if (MemberText.Fault(value, lengthMax) is { } fault) errors[name] = [fault];
         }
     }
 }
