@@ -85,6 +85,27 @@ public sealed class RefreshTests(Postgres postgres, SharedSite shared) : IClassF
     }
 
     [Fact]
+    public async Task A_session_that_could_not_be_ended_is_not_said_to_have_ended()
+    {
+        await using var site = await Site.StartAsync(postgres);
+        var first = await site.SignInAsync("alice");
+        using var refreshed = await site.RefreshAsync(first.RefreshToken);
+        var second = await Site.TokensAsync(refreshed);
+        site.Clock.Advance(TimeSpan.FromSeconds(11));
+
+        await site.MoveShardsAsync(epoch: 2);
+        using var tooEarly = await site.RefreshAsync(first.RefreshToken);
+        await Site.AssertProblemAsync(tooEarly, 503, "outcome-unknown");
+        Assert.True(await site.OpensAsync(second.AccessToken));
+
+        await site.MoveShardsAsync(epoch: 1);
+        using var reused = await site.RefreshAsync(first.RefreshToken);
+        await Site.AssertProblemAsync(reused, 401, "unauthenticated");
+        using var heir = await site.RefreshAsync(second.RefreshToken);
+        await Site.AssertProblemAsync(heir, 401, "unauthenticated");
+    }
+
+    [Fact]
     public async Task A_token_two_generations_old_ends_the_session_however_soon()
     {
         var site = shared.Site;

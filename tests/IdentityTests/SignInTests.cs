@@ -107,11 +107,7 @@ public sealed class SignInTests(Postgres postgres, SharedSite shared) : IClassFi
     {
         await using var site = await Site.StartAsync(postgres);
         var tokens = await site.SignInAsync("alice");
-        for (var shard = 0; shard < 4; shard++)
-        {
-            await using var move = site.Database.Source.CreateCommand($"UPDATE identity_0{shard}.shard SET epoch = 2");
-            await move.ExecuteNonQueryAsync(Cancel);
-        }
+        await site.MoveShardsAsync(epoch: 2);
 
         using var signIn = await site.PostAsync(
             "/v1/auth/google/token", new { idToken = site.Provider.IdToken("bob"), nonce = ProviderServer.Nonce });

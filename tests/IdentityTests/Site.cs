@@ -88,6 +88,16 @@ internal sealed class Site : IAsyncDisposable
         return answer.IsSuccessStatusCode;
     }
 
+    /// <summary>What moving the shards leaves behind: every process that has another epoch may not write.</summary>
+    public async Task MoveShardsAsync(int epoch)
+    {
+        for (var shard = 0; shard < 4; shard++)
+        {
+            await using var move = Database.Source.CreateCommand($"UPDATE identity_0{shard}.shard SET epoch = {epoch}");
+            await move.ExecuteNonQueryAsync(Cancel);
+        }
+    }
+
     public static async Task<TokenResponse> TokensAsync(HttpResponseMessage answer) =>
         (await answer.Content.ReadFromJsonAsync<TokenResponse>(JsonSerializerOptions.Web, Cancel))!;
 

@@ -27,7 +27,7 @@ internal sealed class RefreshSession(
     IdentityDatabase database, KeyRing keys, IOptions<IdentityOptions> options, TimeProvider clock)
 {
     /// <summary>However many send the same token at once: the session moves on by one generation.</summary>
-    /// <exception cref="StaleShardMapException">The shard has moved; the token is as good as before.</exception>
+    /// <exception cref="StaleShardMapException">The shard has moved; nothing has changed.</exception>
     public async Task<RefreshOutcome> HandleAsync(string token, string? device, CancellationToken cancel)
     {
         if (!RefreshToken.TryRead(keys, token, out var sessionId, out var generation))
@@ -96,11 +96,15 @@ internal sealed class RefreshSession(
     {
         await using var command = shard.Command(
             """
-            UPDATE $schema$.sessions SET ended_at = $1
-            WHERE session_id = $2 AND ended_at IS NULL AND EXISTS (SELECT FROM $schema$.shard WHERE epoch = $3)
+            WITH place AS (SELECT epoch = $3 AS is_ours FROM $schema$.shard),
+            ended AS (
+                UPDATE $schema$.sessions SET ended_at = $1
+                WHERE session_id = $2 AND ended_at IS NULL AND (SELECT is_ours FROM place))
+            SELECT is_ours FROM place
             """,
             now, sessionId, shard.Entry.Epoch);
-        await command.ExecuteNonQueryAsync(cancel);
+        // Unless refused, it has ended: by this statement, or by whoever was faster.
+        if (await command.ExecuteScalarAsync(cancel) is not true) throw new StaleShardMapException(shard);
     }
 
     // Both statements begin with the same columns.
