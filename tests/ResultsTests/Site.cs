@@ -33,6 +33,7 @@ internal sealed class Site : IAsyncDisposable
     private WebApplication? _app;
     private IMeterFactory? _meterFactory;
     private int _rowReads;
+    private int _surveyReads;
 
     private Site()
     {
@@ -50,6 +51,8 @@ internal sealed class Site : IAsyncDisposable
 
     /// <summary>The shards' rows, as <c>ReadTallies</c> gives them.</summary>
     public ConcurrentDictionary<int, PartitionTally[]> Rows { get; } = [];
+
+    public int SurveyReads => Volatile.Read(ref _surveyReads);
 
     public int RowReads => Volatile.Read(ref _rowReads);
 
@@ -92,7 +95,7 @@ internal sealed class Site : IAsyncDisposable
         builder.Services.AddSingleton<TimeProvider>(site.Clock);
         builder.AddResults(Role.All);
         builder.Services.Replace(ServiceDescriptor.Singleton(new VotingReads(
-            (id, _) => new(site.Surveys.GetValueOrDefault(id)), site.ReadRowsAsync)));
+            (id, _) => site.ReadSurvey(id), site.ReadRowsAsync)));
 
         site._app = builder.Build();
         site._app.UseAuthentication();
@@ -139,6 +142,13 @@ internal sealed class Site : IAsyncDisposable
         await App.DisposeAsync();
         _meters.Dispose();
         Http.Dispose();
+    }
+
+    private ValueTask<PublicSurvey?> ReadSurvey(int id)
+    {
+        var survey = Surveys.GetValueOrDefault(id);
+        Interlocked.Increment(ref _surveyReads);
+        return new(survey);
     }
 
     private async ValueTask<IReadOnlyList<PartitionTally>> ReadRowsAsync(int id, CancellationToken cancel)

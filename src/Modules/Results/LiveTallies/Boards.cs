@@ -30,10 +30,10 @@ internal sealed class Boards(
     }
 
     /// <summary>Finds a survey that has been published; loads it first if need be.</summary>
-    /// <returns>Without a board: there is no such survey, or so many are held that this one must wait.</returns>
+    /// <returns>Without a board: there is no such survey, or the process cannot load it now.</returns>
     /// <param name="surveyId">Its id.</param>
     /// <param name="cancel">Ends the wait, not the loading.</param>
-    /// <exception cref="OperationCanceledException">The caller or the process has ended.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> was signalled.</exception>
     public async ValueTask<Search> FindAsync(int surveyId, CancellationToken cancel)
     {
         if (_held.TryGetValue(surveyId, out var held) && held.Board.Frame is not null)
@@ -50,8 +50,16 @@ internal sealed class Boards(
             held = _held.GetOrAdd(surveyId, id => new(this, new(id, clock)));
         }
 
-        await held.Loading.Value.WaitAsync(cancel);
-        return new(held.Board, false);
+        try
+        {
+            return await held.Loading.Value.WaitAsync(cancel) ? new(held.Board, false) : new(null, false);
+        }
+        catch (OperationCanceledException)
+            when (lifetime.ApplicationStopping.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            // Loading ends with the process. Whoever asks again reaches another one.
+            return new(null, true);
+        }
     }
 
     /// <summary>Brings every board up to date and looks after those who look at them. One call at a time.</summary>
@@ -83,7 +91,8 @@ internal sealed class Boards(
         foreach (var held in _held.Values) held.Board.ForEachViewer(static viewer => viewer.End());
     }
 
-    private async Task LoadAsync(Held held)
+    /// <returns>False when the survey is gone; it is not held any more then.</returns>
+    private async Task<bool> LoadAsync(Held held)
     {
         var (board, stop) = (held.Board, lifetime.ApplicationStopping);
         try
@@ -92,7 +101,10 @@ internal sealed class Boards(
             // The board hears new tallies by now, so what these rows do not have yet has come, or will come, by the
             // log.
             if (await voting.Survey(board.SurveyId, stop) is not { } survey)
-                throw new InvalidOperationException($"Survey {board.SurveyId} was published and is gone.");
+            {
+                _held.TryRemove(new(board.SurveyId, held));
+                return false;
+            }
 
             if (Frame.StatusOf(survey) is not ResultStatus.Final)
             {
@@ -102,6 +114,7 @@ internal sealed class Boards(
             metrics.FramesRendered.Add(1);
             metrics.Surveys.Add(1);
             board.Refresh(survey);
+            return true;
         }
         catch
         {
@@ -112,8 +125,8 @@ internal sealed class Boards(
     }
 
     /// <param name="Board">The survey's board, loaded; or null.</param>
-    /// <param name="Full">Whether there is no board for want of room.</param>
-    internal readonly record struct Search(Board? Board, bool Full);
+    /// <param name="Later">Whether there is none for want of room, or because the process is about to stop.</param>
+    internal readonly record struct Search(Board? Board, bool Later);
 
     private sealed class Held
     {
@@ -125,6 +138,6 @@ internal sealed class Boards(
 
         public Board Board { get; }
 
-        public Lazy<Task> Loading { get; }
+        public Lazy<Task<bool>> Loading { get; }
     }
 }

@@ -45,13 +45,13 @@ internal sealed class StreamResults(
         var viewer = new Viewer(context, NextAgeMax(), options.Value, clock, metrics);
         try
         {
-            var (board, full) = await boards.FindAsync(surveyId, context.RequestAborted);
+            var (board, later) = await boards.FindAsync(surveyId, context.RequestAborted);
             while (board is not null && !board.TryJoin(viewer))
             {
-                (board, full) = await boards.FindAsync(surveyId, context.RequestAborted);
+                (board, later) = await boards.FindAsync(surveyId, context.RequestAborted);
             }
 
-            if (board is null) return full ? StreamOutcome.Overloaded : StreamOutcome.NoSuchSurvey;
+            if (board is null) return later ? StreamOutcome.Overloaded : StreamOutcome.NoSuchSurvey;
             try
             {
                 await StreamAsync(board, viewer, known, context);
