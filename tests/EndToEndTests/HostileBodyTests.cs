@@ -129,6 +129,37 @@ public sealed partial class HostileBodyTests(Site site)
     }
 
     [Theory, MemberData(nameof(TakingBodies))]
+    public async Task A_name_of_the_callers_own_making_does_not_come_back_larger(string name)
+    {
+        var target = await TargetAsync(name);
+        foreach (var part in new[] { "<", "'", "\u00e9", "\U0001f5f3" })
+        {
+            var own = Many(part, 60_000 / Encoding.UTF8.GetByteCount(part));
+            (await SendAsync(target, Encoding.UTF8.GetBytes($"{{\"{own}\":1}}"))).IsProblem("malformed-request");
+        }
+    }
+
+    [Fact]
+    public async Task A_ballot_full_of_errors_gets_no_more_of_them_back_than_can_be_read()
+    {
+        var question = """{"title":"Q","min":1,"max":1,"order":N,"options":"""
+            + """[{"text":"A","order":0},{"text":"B","order":1}]}""";
+        var questions = Enumerable.Range(0, 50).Select(i => question.Replace("N", $"{i}", StringComparison.Ordinal));
+        var survey = await site.OpenSurveyAsync($$"""{"title":"T","questions":[{{string.Join(',', questions)}}]}""");
+        var voter = await site.VoterAsync();
+        var options = string.Join(',', Enumerable.Repeat("\"0\"", 305));
+        foreach (var asked in new Func<int, string>[] { survey.Question, _ => survey.Question(0), _ => "999999999" })
+        {
+            var answers = Enumerable.Range(0, 50)
+                .Select(i => $$"""{"question":"{{asked(i)}}","options":[{{options}}]}""");
+            var answer = (await site.Public.PostAsync(
+                survey.Votes, voter.AccessToken, $$"""{"answers":[{{string.Join(',', answers)}}]}"""))
+                .IsProblem("invalid-ballot");
+            Assert.InRange(answer.Json.GetProperty("errors").EnumerateObject().Count(), 1, 50);
+        }
+    }
+
+    [Theory, MemberData(nameof(TakingBodies))]
     public async Task A_body_that_is_no_JSON_by_its_head_is_not_taken(string name)
     {
         var target = await TargetAsync(name);

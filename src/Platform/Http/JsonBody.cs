@@ -17,6 +17,8 @@ public static class JsonBody
     /// </summary>
     public const int DepthMax = 16;
 
+    private const int PathLengthMax = 200;
+
     /// <summary>Reads the whole body as one JSON value.</summary>
     /// <exception cref="MalformedRequestException">It is not what <paramref name="type"/>
     /// says; becomes a 400 or 415.</exception>
@@ -51,7 +53,14 @@ public static class JsonBody
         && request.Headers.ContentEncoding.Count == 0;
 
     /// <returns><c>$.questions[0].text</c> as the contract writes it: <c>questions[0].text</c>.</returns>
-    private static string MemberPath(string? path) => (path ?? "$").TrimStart('$').TrimStart('.');
+    /// <remarks>
+    /// The end of a long one is left out: names that the caller made up would come back at six times their size.
+    /// </remarks>
+    private static string MemberPath(string? path)
+    {
+        var member = (path ?? "$").TrimStart('$').TrimStart('.');
+        return member.Length <= PathLengthMax ? member : $"{member[..PathLengthMax]}…";
+    }
 
     // The serializer's own words name our types; only what the caller can act on goes out.
     private static string Reason(JsonException e) => e.Message switch

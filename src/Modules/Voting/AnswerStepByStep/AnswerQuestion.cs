@@ -113,8 +113,7 @@ internal sealed class AnswerQuestion(SurveyDirectory surveys, Sessions sessions,
         if (survey.Question(id) is not { } question) return Error("question", "The survey has no such question.");
         if (options is [var option])
         {
-            if (!question.Options.Any(offered => offered.Id == option))
-                return Error("option", "The question has no such option.");
+            if (!survey.Offers(id, option)) return Error("option", "The question has no such option.");
             if (question.Max == 0) return Error("option", "The question takes no option.");
         }
         else if (string.IsNullOrEmpty(text))

@@ -70,28 +70,24 @@ internal static class BallotRules
     /// <summary>Longest free text, in UTF-16 characters.</summary>
     public const int TextLengthMax = 2_000;
 
-    /// <returns>What is wrong, by the request's member; null when nothing is.</returns>
+    // Nobody mends more at once, and an answer must not grow with the errors of its request.
+    private const int ErrorCountMax = 50;
+
+    /// <returns>
+    /// What is wrong, by the request's member, and the first fifty of it; null when nothing is.
+    /// </returns>
     public static Dictionary<string, string[]>? Check(Survey survey, IReadOnlyList<Answer> given)
     {
         Dictionary<string, string[]>? errors = null;
         var answered = new HashSet<int>();
-        for (var i = 0; i < given.Count; i++)
+        for (var i = 0; i < given.Count && !IsFull(); i++)
         {
             var answer = given[i];
             var question = survey.Question(answer.Question);
-            if (question is null)
-            {
-                Refuse($"answers[{i}].question", $"The survey has no question {answer.Question}.");
-                continue;
-            }
-
-            if (!answered.Add(question.Id)) Refuse($"answers[{i}].question", "The question is answered twice.");
-            if (answer.Text is { Length: > 0 } && !question.AllowText)
-                Refuse($"answers[{i}].text", "The question takes no text.");
-            // PostgreSQL's text holds every character but this one.
-            if (answer.Text?.Contains('\0', StringComparison.Ordinal) is true)
-                Refuse($"answers[{i}].text", "The text holds a null character.");
-            CheckOptions(i, question, answer);
+            // What is said to no question, or to one a second time, is not looked into.
+            if (question is null) Refuse($"answers[{i}].question", $"The survey has no question {answer.Question}.");
+            else if (!answered.Add(question.Id)) Refuse($"answers[{i}].question", "The question is answered twice.");
+            else CheckAnswer(i, question, answer);
         }
 
         foreach (var question in survey.Description.Questions)
@@ -102,13 +98,17 @@ internal static class BallotRules
 
         return errors;
 
-        void CheckOptions(int i, PublicQuestion question, Answer answer)
+        void CheckAnswer(int i, PublicQuestion question, Answer answer)
         {
-            for (var j = 0; j < answer.Options.Length; j++)
+            if (answer.Text is { Length: > 0 } && !question.AllowText)
+                Refuse($"answers[{i}].text", "The question takes no text.");
+            // PostgreSQL's text holds every character but this one.
+            if (answer.Text?.Contains('\0', StringComparison.Ordinal) is true)
+                Refuse($"answers[{i}].text", "The text holds a null character.");
+            for (var j = 0; j < answer.Options.Length && !IsFull(); j++)
             {
-                var option = answer.Options[j];
-                if (!question.Options.Any(offered => offered.Id == option))
-                    Refuse($"answers[{i}].options[{j}]", $"The question has no option {option}.");
+                if (!survey.Offers(question.Id, answer.Options[j]))
+                    Refuse($"answers[{i}].options[{j}]", $"The question has no option {answer.Options[j]}.");
             }
 
             var count = answer.Options.Distinct().Count();
@@ -116,8 +116,11 @@ internal static class BallotRules
                 Refuse($"answers[{i}].options", $"Choose {question.Min} to {question.Max} different options.");
         }
 
+        bool IsFull() => errors?.Count >= ErrorCountMax;
+
         void Refuse(string member, string message)
         {
+            if (IsFull()) return;
             errors ??= [];
             errors[member] = errors.TryGetValue(member, out var said) ? [.. said, message] : [message];
         }

@@ -24,10 +24,19 @@ internal sealed record Survey(
     private readonly Dictionary<int, PublicQuestion> _questions =
         Description.Questions.ToDictionary(question => question.Id);
 
+    private readonly HashSet<(int Question, int Option)> _offered =
+    [
+        .. Description.Questions.SelectMany(
+            question => question.Options.Select(option => (question.Id, option.Id))),
+    ];
+
     public int Id => Description.Id;
 
     public SurveyStatus Status => Description.Status;
 
     /// <returns>The question, or null when the survey has none of that id.</returns>
     public PublicQuestion? Question(int id) => _questions.GetValueOrDefault(id);
+
+    /// <returns>Whether the question is the survey's, and the option the question's.</returns>
+    public bool Offers(int question, int option) => _offered.Contains((question, option));
 }
