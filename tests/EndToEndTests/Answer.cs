@@ -8,6 +8,8 @@ namespace EndToEndTests;
 /// <summary>What came back, read whole.</summary>
 public sealed partial class Answer
 {
+    private const int ProblemSizeBytesMax = 16 * 1024;
+
     /// <summary>Titles and statuses that the contract gives to its problem types; 0 where it gives none.</summary>
     private static readonly Dictionary<string, int> Problems = new()
     {
@@ -36,8 +38,11 @@ public sealed partial class Answer
     private readonly string _what;
     private readonly Lazy<JsonElement> _json;
 
-    private Answer(string what, int status, byte[] bytes, Dictionary<string, string> headers)
+    private readonly bool _hadToken;
+
+    private Answer(string what, int status, byte[] bytes, Dictionary<string, string> headers, bool hadToken)
     {
+        _hadToken = hadToken;
         (_what, Status, Bytes, Headers) = (what, status, bytes, headers);
         Text = Encoding.UTF8.GetString(bytes);
         _json = new(() => JsonDocument.Parse(Text).RootElement);
@@ -57,17 +62,18 @@ public sealed partial class Answer
     public string? ContentType => Headers.GetValueOrDefault("content-type");
 
     /// <summary>Reads an answer of the platform, and holds it to what holds for all of them.</summary>
-    public static async Task<Answer> ReadAsync(string what, HttpResponseMessage response)
+    public static async Task<Answer> ReadAsync(string what, HttpResponseMessage response, bool hadToken)
     {
         var headers = response.Headers.Concat(response.Content.Headers)
             .ToDictionary(header => header.Key.ToLowerInvariant(), header => string.Join(", ", header.Value));
         var bytes = await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
-        return Of(what, (int)response.StatusCode, bytes, headers);
+        return Of(what, (int)response.StatusCode, bytes, headers, hadToken);
     }
 
-    public static Answer Of(string what, int status, byte[] bytes, Dictionary<string, string> headers)
+    public static Answer Of(
+        string what, int status, byte[] bytes, Dictionary<string, string> headers, bool hadToken = false)
     {
-        var answer = new Answer(what, status, bytes, headers);
+        var answer = new Answer(what, status, bytes, headers, hadToken);
         Assert.True(status != 500, $"{what} answered 500: {answer.Text}");
         Assert.True(headers.GetValueOrDefault("x-request-id") is { Length: > 0 }, $"{what} has no X-Request-Id.");
         Assert.False(headers.ContainsKey("server"), $"{what} names its server.");
@@ -89,6 +95,9 @@ public sealed partial class Answer
         Assert.True(ContentType == "application/problem+json", $"{_what} is of type {ContentType}: {Text}");
         Assert.True(Member("type") == $"https://errors.voting/{code}", $"{_what} is not {code}: {Text}");
         Assert.Equal(Status, Json.GetProperty("status").GetInt32());
+        if (_hadToken) Assert.True(Headers.GetValueOrDefault("cache-control") == "no-store", $"{_what} may be stored.");
+        // What refuses must not cost more than what it refuses.
+        Assert.True(Bytes.Length <= ProblemSizeBytesMax, $"{_what} is answered with {Bytes.Length} bytes.");
         foreach (var name in new[] { "title", "detail", "instance", "traceId" })
             Assert.False(string.IsNullOrWhiteSpace(Member(name)), $"{_what} has no {name}: {Text}");
         Assert.True(
@@ -134,7 +143,7 @@ public sealed partial class Answer
         return this;
     }
 
-    /// <summary>Asserts a JSON answer with that status, and no cache's business if a token was sent.</summary>
+    /// <summary>Asserts a JSON answer with that status.</summary>
     public Answer IsJson(int status)
     {
         Is(status);

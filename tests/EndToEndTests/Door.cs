@@ -26,7 +26,7 @@ public sealed class Door(HttpClient client)
         }
 
         using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
-        return await Answer.ReadAsync($"{method} {path}", response);
+        return await Answer.ReadAsync($"{method} {path}", response, request.Headers.Contains("Authorization"));
     }
 
     public Task<Answer> GetAsync(string path, string? token = null, params (string Name, string Value)[] headers) =>

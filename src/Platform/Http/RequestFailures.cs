@@ -11,6 +11,9 @@ internal sealed partial class RequestFailures(RequestDelegate next, ILogger<Requ
     public async Task InvokeAsync(HttpContext context)
     {
         context.Response.Headers["X-Request-Id"] = Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
+        // Whatever a token brings is its bearer's alone: answers and refusals, from here inwards. Only what is public,
+        // and the same for all, says something else later.
+        if (context.Request.Headers.Authorization.Count > 0) context.Response.Headers.CacheControl = "no-store";
         // The server leaves the body out whatever is written; all else is as for GET.
         if (HttpMethods.IsHead(context.Request.Method)) context.Request.Method = HttpMethods.Get;
         try
@@ -42,6 +45,9 @@ internal sealed partial class RequestFailures(RequestDelegate next, ILogger<Requ
 
     private Task AnswerAsync(HttpContext context, Exception failure)
     {
+        // A part of the answer may have been prepared for caches before it failed.
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Headers.Remove("ETag");
         switch (failure)
         {
             case MalformedRequestException malformed:

@@ -30,17 +30,14 @@ internal abstract class BearerHandler : IAuthenticationHandler
     {
         // RFC 6750: who sent no token is told no error, only what to send.
         var none = (await AuthenticateAsync()).None;
-        Context.Response.Headers.WWWAuthenticate = none ? "Bearer" : "Bearer error=\"invalid_token\"";
         Context.Response.Headers.CacheControl = "no-store";
+        Context.Response.Headers.WWWAuthenticate = none ? "Bearer" : "Bearer error=\"invalid_token\"";
         await Problem.Unauthenticated.WriteAsync(
             Context, none ? "Send an access token." : "The access token is not valid here, or not any more.");
     }
 
-    public Task ForbidAsync(AuthenticationProperties? properties)
-    {
-        Context.Response.Headers.CacheControl = "no-store";
-        return Problem.Forbidden.WriteAsync(Context, "The token is good, but not for this.");
-    }
+    public Task ForbidAsync(AuthenticationProperties? properties) =>
+        Problem.Forbidden.WriteAsync(Context, "The token is good, but not for this.");
 
     /// <returns>The principal that the token stands for, or null when it is not valid.</returns>
     protected abstract ValueTask<ClaimsPrincipal?> ReadAsync(string token);

@@ -27,7 +27,6 @@ internal static class EndSessionEndpoints
     private static async Task<NoContent> LogOutAsync(
         HttpContext context, EndSession end, CancellationToken cancel)
     {
-        context.Response.Headers.CacheControl = "no-store";
         var caller = context.Voter();
         if (All(context.Request.Query["all"])) await end.EndAllAsync(caller.VoterId, cancel);
         else await end.EndAsync(caller.VoterId, caller.SessionId, cancel);
@@ -37,7 +36,6 @@ internal static class EndSessionEndpoints
     private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
         string id, HttpContext context, EndSession end, CancellationToken cancel)
     {
-        context.Response.Headers.CacheControl = "no-store";
         var sessionId = new byte[16];
         return Base64Id.TryDecode(id, sessionId) && await end.EndAsync(context.Voter().VoterId, sessionId, cancel)
             ? TypedResults.NoContent()

@@ -38,7 +38,6 @@ internal static class ListSessionsEndpoint
         HttpContext context, IdentityDatabase database, IOptions<IdentityOptions> options, TimeProvider clock,
         CancellationToken cancel)
     {
-        context.Response.Headers.CacheControl = "no-store";
         var limit = Limit(context.Request.Query["limit"]);
         var (before, beforeId) = Cursor(context.Request.Query["cursor"]);
         var caller = context.Voter();

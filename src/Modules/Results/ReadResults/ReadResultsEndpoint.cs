@@ -51,7 +51,6 @@ internal static class ReadResultsEndpoint
         var (frame, refusal) = await FindAsync(id, boards, context.RequestAborted);
         if (frame is null) return refusal!;
 
-        context.Response.Headers.CacheControl = "no-store";
         await WriteAsync(frame, context);
         return TypedResults.Empty;
     }
@@ -61,10 +60,10 @@ internal static class ReadResultsEndpoint
     {
         if (!JsonBody.TryParseId(id, out var surveyId)) return (null, NoSuchSurvey());
 
-        var (board, full) = await boards.FindAsync(surveyId, cancel);
+        var (board, later) = await boards.FindAsync(surveyId, cancel);
         if (board is not null) return (board.Frame, null);
-        return (null, full
-            ? Problem.Overloaded.Because("Too many surveys are being read here; try again a little later.")
+        return (null, later
+            ? Problem.Overloaded.Because("The survey cannot be loaded here now; try again a little later.")
             : NoSuchSurvey());
     }
 

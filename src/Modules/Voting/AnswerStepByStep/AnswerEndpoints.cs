@@ -37,7 +37,6 @@ internal static class AnswerEndpoints
         var answer = body.ToAnswer();
         if (!JsonBody.TryParseId(surveyId, out var id)) return CastVoteProblems.NoSuchSurvey(surveyId);
 
-        context.Response.Headers.CacheControl = "no-store";
         var request = new AnswerRequest(context.Voter(), id, body.SurveyAnswerId, answer, idempotencyKey);
         var outcome = await answerQuestion.AddAsync(request);
         var (stored, status) = outcome switch
@@ -61,7 +60,6 @@ internal static class AnswerEndpoints
     {
         if (!JsonBody.TryParseId(surveyId, out var id)) return CastVoteProblems.NoSuchSurvey(surveyId);
 
-        context.Response.Headers.CacheControl = "no-store";
         return await answerQuestion.TakeBackAsync(context.Voter(), id, answerId, questionAnswerId) switch
         {
             AnswerOutcome.TakenBack => TypedResults.NoContent(),
@@ -74,7 +72,6 @@ internal static class AnswerEndpoints
     {
         if (!JsonBody.TryParseId(surveyId, out var id)) return CastVoteProblems.NoSuchSurvey(surveyId);
 
-        context.Response.Headers.CacheControl = "no-store";
         return await finishSession.HandleAsync(context.Voter(), id, answerId) switch
         {
             FinishOutcome.Finished finished => TypedResults.Json(

@@ -29,7 +29,6 @@ internal static class CastVoteEndpoint
         var answers = body.ToAnswers();
         if (!JsonBody.TryParseId(surveyId, out var id)) return CastVoteProblems.NoSuchSurvey(surveyId);
 
-        context.Response.Headers.CacheControl = "no-store";
         return await castVote.HandleAsync(new(context.Voter(), id, answers, idempotencyKey)) switch
         {
             CastVoteOutcome.Accepted accepted => Json(accepted.Vote, 202),

@@ -27,7 +27,6 @@ internal static class ReadVoteEndpoint
     private static async Task<Results<JsonHttpResult<VoteStandingResponse>, ProblemHttpResult>> AnswerAsync(
         string surveyId, string? voteId, HttpContext context, ReadVote readVote, Receipts receipts)
     {
-        context.Response.Headers.CacheControl = "no-store";
         Key16 key = default;
         if (!JsonBody.TryParseId(surveyId, out var survey) || (voteId is not null && !Key16.TryParse(voteId, out key)))
             return Missing();

@@ -11,8 +11,7 @@ internal static class StaffSurveysEndpoint
     public static void MapInternalSurveys(this IEndpointRouteBuilder endpoints)
     {
         var surveys = endpoints.MapGroup("/v1/internal/surveys")
-            .OnListener(Listener.Internal)
-            .AddEndpointFilter(NoStore);
+            .OnListener(Listener.Internal);
         var any = surveys.MapGroup("").RequireAuthorization(Access.Staff());
         var manager = surveys.MapGroup("").RequireAuthorization(Access.Staff(StaffRole.Manager));
         any.MapGet("", ListAsync).WithName("ListSurveys").WithSummary("All surveys, newest first.")
@@ -31,12 +30,6 @@ internal static class StaffSurveysEndpoint
             .WithSummary("Ends the taking of ballots. Repeating the call is harmless.").Produces<SurveyDates>();
         manager.MapDelete("/{id}", DeleteAsync).WithName("DeleteSurvey").WithSummary("Deletes a draft.")
             .Produces(StatusCodes.Status204NoContent);
-    }
-
-    private static ValueTask<object?> NoStore(EndpointFilterInvocationContext call, EndpointFilterDelegate next)
-    {
-        call.HttpContext.Response.Headers.CacheControl = "no-store";
-        return next(call);
     }
 
     private static async Task<IResult> ListAsync(
