@@ -32,9 +32,11 @@ public sealed class SignInTests(Site site)
         Assert.Equal(answer.Member("voterId"), access.Claim("sub"));
 
         // The same person is the same voter, in a session of its own.
-        var again = await SignInAsync(provider, minted);
+        var again = await SignInAsync(provider, await MintForAsync(minted));
         Assert.Equal(answer.Member("voterId"), again.IsJson(200).Member("voterId"));
         Assert.NotEqual(answer.Member("refreshToken"), again.Member("refreshToken"));
+        // Whoever else has seen the token gets nothing for it.
+        (await SignInAsync(provider, minted)).IsProblem("unauthenticated").IsNotStored();
     }
 
     [Theory]
@@ -109,7 +111,11 @@ public sealed class SignInTests(Site site)
     {
         var minted = await MintAsync("google");
         var tokens = new List<string>();
-        for (var i = 0; i < 3; i++) tokens.Add((await SignInAsync("google", minted)).IsJson(200).Member("accessToken"));
+        for (var i = 0; i < 3; i++)
+        {
+            var answer = await SignInAsync("google", await MintForAsync(minted));
+            tokens.Add(answer.IsJson(200).Member("accessToken"));
+        }
 
         var list = (await site.Public.GetAsync("/v1/auth/sessions", tokens[0])).IsJson(200).IsNotStored().Json;
         Assert.Equal(["items", "next"], list.EnumerateObject().Select(member => member.Name));
@@ -144,7 +150,7 @@ public sealed class SignInTests(Site site)
     {
         var minted = await MintAsync("google");
         var mine = (await SignInAsync("google", minted)).IsJson(200);
-        var other = (await SignInAsync("google", minted)).IsJson(200);
+        var other = (await SignInAsync("google", await MintForAsync(minted))).IsJson(200);
 
         foreach (var query in new[] { "?all=yes", "?all=TRUE", "?all=true&all=true", "?all=1" })
         {
@@ -167,6 +173,10 @@ public sealed class SignInTests(Site site)
     private Task<Answer> SignInAsync(string provider, JsonElement minted) => site.Public.PostAsync(
         $"/v1/auth/{provider}/token", null,
         $$"""{"idToken":"{{Text(minted, "idToken")}}","nonce":"{{Text(minted, "nonce")}}"}""");
+
+    /// <summary>Another token of the same person.</summary>
+    private Task<JsonElement> MintForAsync(JsonElement minted) =>
+        MintAsync(Text(minted, "provider"), $"?subject={Text(minted, "subject")}");
 
     private async Task<JsonElement> MintAsync(string provider, string query = "")
     {

@@ -76,6 +76,7 @@ internal sealed class ProviderServer : IAsyncDisposable
             ["nonce"] = Nonce,
             ["iat"] = now,
             ["exp"] = now + 3600,
+            ["jti"] = Guid.NewGuid().ToString("N"),
         };
     }
 

@@ -31,7 +31,9 @@ public static class IdentityModule
         services.AddSingleton<RefreshSession>();
         services.AddSingleton<EndSession>();
         services.AddSingleton<Revocations>();
-        if (roles.HasFlag(Role.Api)) services.AddHostedService<FollowRevocations>();
+        if (!roles.HasFlag(Role.Api)) return;
+        services.AddHostedService<FollowRevocations>();
+        services.AddHostedService<ForgetSpentTokens>();
     }
 
     /// <summary>Maps the public endpoints in role <c>api</c>.</summary>

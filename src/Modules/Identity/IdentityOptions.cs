@@ -24,6 +24,13 @@ internal sealed class IdentityOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00")]
     public TimeSpan RefreshRetry { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// How long after a sign-in its ID token still gets the same session for the device that it was opened for: for
+    /// clients that the answer did not reach.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
+    public TimeSpan SignInRetry { get; set; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Who vouches for voters.</summary>
     public ProviderSet Providers { get; set; } = new();
 

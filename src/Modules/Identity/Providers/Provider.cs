@@ -1,9 +1,17 @@
 using System.Collections.Frozen;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Identity;
+
+/// <summary>What a valid ID token says.</summary>
+/// <param name="Subject">Who it is among the provider's users.</param>
+/// <param name="Digest">32 bytes that no other token has, however the same one is written.</param>
+/// <param name="ExpiresAt">From then on no process takes it, as far as their clocks agree.</param>
+internal sealed record ProvenLogin(string Subject, byte[] Digest, DateTimeOffset ExpiresAt);
 
 /// <summary>An outside provider whose ID tokens are taken. Safe for use by many threads.</summary>
 internal sealed class Provider(
@@ -25,9 +33,9 @@ internal sealed class Provider(
     /// <param name="idToken">As the app got it from the provider.</param>
     /// <param name="nonce">What the app asked the provider to put into it.</param>
     /// <param name="cancel">Ends the wait for the provider's keys.</param>
-    /// <returns>The subject: who it is among this provider's users; null when the token is not valid here.</returns>
+    /// <returns>What it says; null when the token is not valid here. Whether it was used before is not known here.</returns>
     /// <exception cref="ProviderUnavailableException">The keys that would tell cannot be had now.</exception>
-    public async ValueTask<string?> SubjectAsync(string idToken, string nonce, CancellationToken cancel)
+    public async ValueTask<ProvenLogin?> CheckAsync(string idToken, string nonce, CancellationToken cancel)
     {
         if (idToken.Length > TokenSizeBytesMax) return null;
 
@@ -43,7 +51,7 @@ internal sealed class Provider(
         }
 
         return result is { IsValid: true, SecurityToken: JsonWebToken token } && IsForUs(token, nonce)
-            ? token.Subject
+            ? new(token.Subject, Digest(token), ExpiryOf(token))
             : null;
     }
 
@@ -61,6 +69,14 @@ internal sealed class Provider(
             && string.Equals(said, nonce, StringComparison.Ordinal)
             && token.Subject is { Length: > 0 and <= 255 };
     }
+
+    // Of what is signed: the signature's last letter has bits that nobody looks at, and would make many tokens of one.
+    private static byte[] Digest(JsonWebToken token) =>
+        SHA256.HashData(Encoding.ASCII.GetBytes($"{token.EncodedHeader}.{token.EncodedPayload}"));
+
+    private static DateTimeOffset ExpiryOf(JsonWebToken token) =>
+        new DateTimeOffset(Math.Min(token.ValidTo.Ticks, (DateTime.MaxValue - ClockSkew).Ticks), TimeSpan.Zero)
+        + ClockSkew;
 
     private TokenValidationParameters Rules(FrozenDictionary<string, SecurityKey> known, Action unknownKey) => new()
     {

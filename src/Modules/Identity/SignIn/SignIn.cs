@@ -13,13 +13,21 @@ internal sealed class SignIn(
 {
     public const string LoginKeyPurpose = "login-keys";
 
-    /// <summary>Each call opens a session of its own; a login always finds the same voter, whatever races.</summary>
+    /// <summary>Each ID token opens one session; a login always finds the same voter, whatever races.</summary>
+    /// <param name="provider">As it stands in addresses.</param>
+    /// <param name="login">What its ID token says.</param>
+    /// <param name="device">Binds the session, or null.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    /// <returns>
+    /// The session. The same once more for the device that it was opened for, a short while, as long as nothing was
+    /// done with it: the first answer may have been lost. Null when the ID token was used before otherwise.
+    /// </returns>
     /// <exception cref="StaleShardMapException">A shard has moved; no session was opened.</exception>
-    public async Task<Session> OpenSessionAsync(
-        string provider, string subject, string? device, CancellationToken cancel)
+    public async Task<Session?> OpenSessionAsync(
+        string provider, ProvenLogin login, string? device, CancellationToken cancel)
     {
-        var voterId = await VoterAsync(LoginKey(provider, subject), cancel);
-        return await OpenAsync(voterId, device, cancel);
+        var voterId = await VoterAsync(LoginKey(provider, login.Subject), cancel);
+        return await OpenAsync(voterId, login, device, cancel) ?? await AgainAsync(voterId, login, device, cancel);
     }
 
     private async Task<byte[]> VoterAsync(byte[] loginKey, CancellationToken cancel)
@@ -49,7 +57,9 @@ internal sealed class SignIn(
         }
     }
 
-    private async Task<Session> OpenAsync(byte[] voterId, string? device, CancellationToken cancel)
+    /// <returns>Null when the ID token was used before, or the shard has moved.</returns>
+    private async Task<Session?> OpenAsync(
+        byte[] voterId, ProvenLogin login, string? device, CancellationToken cancel)
     {
         var shard = database.OfBucket(Buckets.Of(voterId));
         var sessionId = Draw();
@@ -59,22 +69,45 @@ internal sealed class SignIn(
         // The voter's row may be missing although the login is there: they lie apart, and processes die in between.
         await using var command = shard.Command(
             """
-            WITH place AS (SELECT 1 FROM $schema$.shard WHERE epoch = $1),
+            WITH spent AS (
+                INSERT INTO $schema$.spent_id_tokens (digest, session_id, spent_at, expires_at)
+                SELECT $8, $3, $5, $9 FROM $schema$.shard WHERE epoch = $1
+                ON CONFLICT DO NOTHING RETURNING 1),
             voter AS (
-                INSERT INTO $schema$.voters (voter_id, created_at) SELECT $2, $5 FROM place ON CONFLICT DO NOTHING),
+                INSERT INTO $schema$.voters (voter_id, created_at) SELECT $2, $5 FROM spent ON CONFLICT DO NOTHING),
             outlived AS (
                 DELETE FROM $schema$.sessions
-                WHERE voter_id = $2 AND (expires_at < $6 OR ended_at < $6) AND EXISTS (SELECT FROM place))
+                WHERE voter_id = $2 AND (expires_at < $6 OR ended_at < $6) AND EXISTS (SELECT FROM spent))
             INSERT INTO $schema$.sessions
                 (session_id, voter_id, device, generation, created_at, rotated_at, expires_at)
-            SELECT $3, $2, $4, 1, $5, $5, $7 FROM place
+            SELECT $3, $2, $4, 1, $5, $5, $7 FROM spent
             RETURNING COALESCE((SELECT verified FROM $schema$.voters WHERE voter_id = $2), false)
             """,
             shard.Entry.Epoch, voterId, sessionId, device, now, now - TimeSpan.FromDays(1),
-            now + options.Value.SessionLifetime);
+            now + options.Value.SessionLifetime, login.Digest, login.ExpiresAt);
         return await command.ExecuteScalarAsync(cancel) is bool verified
             ? new(sessionId, voterId, device, 1, verified)
-            : throw new StaleShardMapException(shard);
+            : null;
+    }
+
+    // Whoever names no device cannot be told from one who copied the token.
+    private async Task<Session?> AgainAsync(
+        byte[] voterId, ProvenLogin login, string? device, CancellationToken cancel)
+    {
+        var shard = database.OfBucket(Buckets.Of(voterId));
+        await using var command = shard.Command(
+            """
+            SELECT epoch = $1, session_id, verified
+            FROM $schema$.shard LEFT JOIN (
+                $schema$.spent_id_tokens JOIN $schema$.sessions USING (session_id) JOIN $schema$.voters USING (voter_id))
+                ON digest = $2 AND spent_at >= $3 AND device = $4 AND generation = 1 AND ended_at IS NULL
+            """,
+            shard.Entry.Epoch, login.Digest, clock.GetUtcNow() - options.Value.SignInRetry, device);
+        await using var row = await command.ExecuteReaderAsync(cancel);
+        if (!await row.ReadAsync(cancel) || !row.GetBoolean(0)) throw new StaleShardMapException(shard);
+        return await row.IsDBNullAsync(1, cancel)
+            ? null
+            : new(row.GetFieldValue<byte[]>(1), voterId, device, 1, row.GetBoolean(2));
     }
 
     private byte[] Draw()

@@ -13,7 +13,7 @@ internal static class SignInEndpoint
         .OnListener(Listener.Public)
         .AllowAnonymous()
         .WithName("SignIn")
-        .WithSummary("Sign in with a provider's ID token.")
+        .WithSummary("Sign in with a provider's ID token. Each token signs in once.")
         .Accepts<SignInRequest>("application/json")
         .Produces<TokenResponse>()
         .ProducesProblem(400).ProducesProblem(401).ProducesProblem(404).ProducesProblem(503);
@@ -28,23 +28,25 @@ internal static class SignInEndpoint
 
         var request = await JsonBody.ReadAsync(context, IdentityJson.Default.SignInRequest);
         request.Check();
-        string? subject;
+        ProvenLogin? login;
         try
         {
-            subject = await found.SubjectAsync(request.IdToken!, request.Nonce!, cancel);
+            login = await found.CheckAsync(request.IdToken!, request.Nonce!, cancel);
         }
         catch (ProviderUnavailableException)
         {
             return Problem.ProviderUnavailable.Because("The provider's keys cannot be fetched now; try again.");
         }
 
-        if (subject is null)
-        {
-            context.Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
-            return Problem.Unauthenticated.Because("The ID token is not valid for this sign-in.");
-        }
+        if (login is null) return Refuse(context, "The ID token is not valid for this sign-in.");
+        return await signIn.OpenSessionAsync(found.Name, login, request.DeviceId, cancel) is { } session
+            ? TypedResults.Json(tokens.Issue(session, request.Nonce), IdentityJson.Default.TokenResponse)
+            : Refuse(context, "The ID token was used before. Sign in at the provider again.");
+    }
 
-        var session = await signIn.OpenSessionAsync(found.Name, subject, request.DeviceId, cancel);
-        return TypedResults.Json(tokens.Issue(session, request.Nonce), IdentityJson.Default.TokenResponse);
+    private static ProblemHttpResult Refuse(HttpContext context, string detail)
+    {
+        context.Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
+        return Problem.Unauthenticated.Because(detail);
     }
 }
