@@ -33,7 +33,7 @@ internal sealed class Provider(
     /// <param name="idToken">As the app got it from the provider.</param>
     /// <param name="nonce">What the app asked the provider to put into it.</param>
     /// <param name="cancel">Ends the wait for the provider's keys.</param>
-    /// <returns>What it says; null when the token is not valid here. Whether it was used before is not known here.</returns>
+    /// <returns>What it says, used before or not; null when the token is not valid here.</returns>
     /// <exception cref="ProviderUnavailableException">The keys that would tell cannot be had now.</exception>
     public async ValueTask<ProvenLogin?> CheckAsync(string idToken, string nonce, CancellationToken cancel)
     {

@@ -99,7 +99,8 @@ internal sealed class SignIn(
             """
             SELECT epoch = $1, session_id, verified
             FROM $schema$.shard LEFT JOIN (
-                $schema$.spent_id_tokens JOIN $schema$.sessions USING (session_id) JOIN $schema$.voters USING (voter_id))
+                $schema$.spent_id_tokens
+                JOIN $schema$.sessions USING (session_id) JOIN $schema$.voters USING (voter_id))
                 ON digest = $2 AND spent_at >= $3 AND device = $4 AND generation = 1 AND ended_at IS NULL
             """,
             shard.Entry.Epoch, login.Digest, clock.GetUtcNow() - options.Value.SignInRetry, device);

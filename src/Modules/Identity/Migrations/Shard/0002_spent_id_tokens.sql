@@ -1,5 +1,5 @@
--- A provider's ID token opens one session. It lies with the voter's sessions, so that one statement spends it and opens the
--- session; a login always leads to the same voter, so a replay comes here, too.
+-- A provider's ID token opens one session. It lies with the voter's sessions, so that one statement spends it and
+-- opens the session; a login always leads to the same voter, so a replay comes here, too.
 CREATE TABLE $schema$.spent_id_tokens (
     digest     bytea       PRIMARY KEY CHECK (octet_length(digest) = 32),
     session_id bytea       NOT NULL CHECK (octet_length(session_id) = 16),
