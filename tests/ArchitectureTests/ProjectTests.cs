@@ -21,6 +21,7 @@ public sealed class ProjectTests
     private static readonly Dictionary<(string Project, string Friend), string> OtherFriends = new()
     {
         [("Platform", "IdentityTests")] = "Reads keys and signed tokens as the platform itself does.",
+        [("Voting", "voting-bench")] = "Measures counting without a process and a log around it.",
     };
 
     [Fact]
@@ -124,6 +125,8 @@ public sealed class ProjectTests
                 ([tested], ["Platform", "Testing", .. arrows]),
             // They know the product by what it answers. Chaos also holds the platform's log to its contract.
             ["tests", "ChaosTests"] => ([], ["Platform", "Testing"]),
+            // It measures a part of the product in its own process; all else it starts.
+            ["tools", "Bench"] => (["Platform", "Voting"], []),
             ["tests", "Testing"] or ["tools", _] => ([], []),
             ["tests", _] => ([], ["Testing"]),
             _ => (["a place in the layout"], []),
