@@ -23,6 +23,10 @@ public static class Programs
     /// <exception cref="FileNotFoundException">There is none; says how to build it.</exception>
     public static string KafkaMock => Find("voting-kafka-mock", "KafkaMock", "VOTING_KAFKA_MOCK");
 
+    /// <summary><c>voting-bench</c>, found in the same way; <c>VOTING_BENCH</c>.</summary>
+    /// <exception cref="FileNotFoundException">There is none; says how to build it.</exception>
+    public static string Bench => Find("voting-bench", "Bench", "VOTING_BENCH");
+
     /// <summary>Where this process's runtime lies: programs look in fixed places only, unless they are told.</summary>
     public static string DotnetRoot { get; } =
         Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));

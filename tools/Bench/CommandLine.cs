@@ -2,7 +2,9 @@ using System.CommandLine;
 
 namespace Bench;
 
-/// <summary>How the benchmark is called. Misuse, or a machine on which it cannot begin, is one line and exit code 2.</summary>
+/// <summary>
+/// How the benchmark is called. Misuse, or a machine on which it cannot begin, is one line and exit code 2.
+/// </summary>
 internal static class CommandLine
 {
     private const int BrokenOff = 1;
@@ -16,7 +18,7 @@ internal static class CommandLine
         ProcessTerminationTimeout = TimeSpan.FromSeconds(30),
     };
 
-    /// <returns>0 when everything was measured, whether or not targets are met; 1 if it broke off; 2 for misuse.</returns>
+    /// <returns>0 when all was measured, whether or not targets are met; 1 if it broke off; 2 for misuse.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
         try

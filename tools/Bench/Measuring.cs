@@ -1,6 +1,8 @@
 namespace Bench;
 
-/// <summary>One call: makes what the rows need, measures them one after the other, takes everything away again.</summary>
+/// <summary>
+/// One call: makes what the rows need, measures them one after the other, takes everything away again.
+/// </summary>
 internal static class Measuring
 {
     public static readonly string[] Names =

@@ -33,7 +33,8 @@ internal static class CastingRow
         [
             new("server CPU a request", "µs", floors.Median(run => run.Cpu), cpu,
                 new($"≤ {CpuFloorsMax} × floor", measure => measure.Ratio <= CpuFloorsMax)),
-            new("throughput", "requests/s", floors.Median(run => run.PerSecond), ours.Median(run => run.PerSecond), null),
+            new("throughput", "requests/s", floors.Median(run => run.PerSecond), ours.Median(run => run.PerSecond),
+                null),
             new("p50", "ms", floors.Median(run => run.Half), ours.Median(run => run.Half), null),
             new("p99", "ms", floors.Median(run => run.Most), ours.Median(run => run.Most), null),
         ],

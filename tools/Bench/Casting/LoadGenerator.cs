@@ -29,7 +29,7 @@ internal sealed class LoadGenerator : IDisposable
         return new(sockets);
     }
 
-    /// <summary>Sends every request once; each connection sends its next one when it has the answer to the last.</summary>
+    /// <summary>Sends every request once; a connection sends its next one when it has the last answer.</summary>
     /// <param name="requests">Whole requests.</param>
     /// <param name="perSecond">The pace at which they fall due; null sends as fast as answers come.</param>
     /// <param name="cancel">Ends it.</param>

@@ -5,7 +5,7 @@ using Platform;
 
 namespace Bench;
 
-/// <summary>Counting, records in memory → rows, tallies and outcomes' text, beside a raw COPY of the same rows.</summary>
+/// <summary>Counting: records in memory → rows, tallies, outcomes' text, beside a raw COPY of the rows.</summary>
 internal static class CountingRow
 {
     public const string Name = "counting";
@@ -25,7 +25,8 @@ internal static class CountingRow
             progress($"Counting: run {run + 1} of {sizes.Runs} ...");
             var partitions = Enumerable.Range(0, MadeVotes.Partitions)
                 .Select(partition => votes.Make(partition, sizes.CountedAPartition, 0)).ToList();
-            var copies = partitions.Select((records, partition) => new CopyRows(partition, records, votes.Mac)).ToList();
+            var copies = partitions.Select((records, partition) => new CopyRows(partition, records, votes.Mac))
+                .ToList();
             var floor = await MeasureAsync(() => CopyAsync(null));
             var batched = await MeasureAsync(() => CopyAsync(batch));
             var us = await MeasureAsync(() => new CountInMemory(database, votes).RunAsync(partitions, cancel));

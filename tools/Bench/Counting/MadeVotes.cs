@@ -6,7 +6,7 @@ using Voting.Contracts;
 
 namespace Bench;
 
-/// <summary>Records of <c>votes</c> as api processes write them, of voters who never were, in surveys in memory.</summary>
+/// <summary>Records of <c>votes</c> as api processes write them, of voters who never were.</summary>
 internal sealed class MadeVotes
 {
     public const int Partitions = 16;
@@ -14,7 +14,6 @@ internal sealed class MadeVotes
     private const int OptionsAQuestion = 5;
     private const int ReceiptSizeBytes = 64 + 22;
 
-    // Years away from the ids that an installation gives, so that made votes meet no others.
     private static readonly DateTimeOffset AcceptedAt = new(2030, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
     private readonly Dictionary<int, Survey> _surveys;
@@ -66,7 +65,8 @@ internal sealed class MadeVotes
     {
         var database = Options.Create(new DatabaseOptions { ConnectionString = connectionString });
         var map = new ShardMap(
-            Options.Create(new ShardOptions()), database, Options.Create(new LogOptions { VotePartitions = Partitions }));
+            Options.Create(new ShardOptions()), database,
+            Options.Create(new LogOptions { VotePartitions = Partitions }));
         return new(map, database);
     }
 

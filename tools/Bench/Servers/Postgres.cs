@@ -90,7 +90,8 @@ internal sealed class Postgres : IAsyncDisposable
         foreach (var setting in Durable)
         {
             settings[setting] = await ShowAsync(setting, cancel);
-            if (settings[setting] is not "on") throw new MisuseException($"{setting} is {settings[setting]}: set it on.");
+            if (settings[setting] is not "on")
+                throw new MisuseException($"{setting} is {settings[setting]}: set it on.");
         }
 
         Durability = settings;

@@ -1,7 +1,5 @@
-using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Bench;
@@ -143,7 +141,8 @@ internal sealed class Site : IAsyncDisposable
         using var answer = await _http.SendAsync(request, cancel);
         var text = await answer.Content.ReadAsStringAsync(cancel);
         return answer.IsSuccessStatusCode
-            ? text : throw new BrokenOffException($"{method} {to.AbsolutePath} is answered {answer.StatusCode}: {text}");
+            ? text
+            : throw new BrokenOffException($"{method} {to.AbsolutePath} is answered {answer.StatusCode}: {text}");
     }
 }
 
