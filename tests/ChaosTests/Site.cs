@@ -38,11 +38,14 @@ public sealed class Site(Postgres postgres) : IAsyncLifetime
     /// <summary>Vote ids that were answered 202: each must have an outcome in the end.</summary>
     internal IReadOnlyCollection<string> Promised => [.. _promised.Keys];
 
+    /// <summary>Where reservations are kept.</summary>
+    internal IReadOnlyDictionary<string, string> Reservations { get; set; } =
+        new Dictionary<string, string> { ["Voting__Reservations"] = "in-process" };
+
     public async ValueTask InitializeAsync()
     {
-        _installation = await Installation.StartAsync(postgres, [], new Dictionary<string, string>
+        _installation = await Installation.StartAsync(postgres, [], new Dictionary<string, string>(Reservations)
         {
-            ["Voting__Reservations"] = "in-process",
             ["Voting__AppendTimeout"] = "00:00:40",
             ["Voting__CountVotes__BatchCountMax"] = "10",
             ["Log__Postgres__HeartbeatInterval"] = "00:00:00.250",

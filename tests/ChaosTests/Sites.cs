@@ -20,3 +20,10 @@ public sealed class AcceptingSite : ICollectionFixture<Site>
 {
     public const string Name = "accepting";
 }
+
+/// <summary>Tests whose api processes share their reservations.</summary>
+[CollectionDefinition(Name)]
+public sealed class SharingSite : ICollectionFixture<RedisSite>
+{
+    public const string Name = "sharing";
+}
