@@ -38,6 +38,11 @@ public sealed class HttpOptions : IValidatableObject
     [Range(10, 1_000_000)]
     public int RequestCountMax { get; set; } = 5_000;
 
+    /// <summary>
+    /// Networks whose proxies say truly, in <c>X-Forwarded-For</c>, whose request they forward.
+    /// </summary>
+    public string[] TrustedProxies { get; set; } = [];
+
     /// <summary>Longest time a request's head may take to arrive.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:02:00")]
     public TimeSpan RequestHeadTimeout { get; set; } = TimeSpan.FromSeconds(15);
@@ -54,6 +59,12 @@ public sealed class HttpOptions : IValidatableObject
     {
         if (!IPAddress.TryParse(Address, out _))
             yield return new("Http__Address must be an IP address, such as 127.0.0.1 or 0.0.0.0");
+        foreach (var proxy in TrustedProxies)
+        {
+            if (!IPNetwork.TryParse(proxy, out _))
+                yield return new("Http__TrustedProxies must be networks, such as 10.0.0.0/8 or 2001:db8::/32");
+        }
+
         var fixedPorts = new[] { PublicPort, InternalPort, ManagementPort }.Where(port => port != 0).ToArray();
         if (fixedPorts.Distinct().Count() != fixedPorts.Length)
             yield return new("Http__PublicPort, Http__InternalPort and Http__ManagementPort must differ");

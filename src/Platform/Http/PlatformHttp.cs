@@ -23,6 +23,7 @@ public static class PlatformHttp
         var services = builder.Services;
         services.AddSettings<HttpOptions>("Http");
         services.AddSettings<LimitOptions>("Limits");
+        services.AddSingleton<SharedLimits>();
         services.AddSingleton<OpenListeners>();
         services.AddSingleton<ICorsPolicyProvider, CorsPolicies>();
         services.AddCors();
@@ -70,6 +71,7 @@ public static class PlatformHttp
     public static void UsePlatformHttp(this WebApplication app)
     {
         app.UseMiddleware<RequestFailures>();
+        app.UseMiddleware<ClientAddress>();
         app.UseMiddleware<AddressLimit>();
         app.UseRouting();
         app.Use(VaryByOrigin);

@@ -2,7 +2,9 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Platform;
 
-/// <summary>How much a caller may ask for. Section <c>Limits</c>; every process counts for itself.</summary>
+/// <summary>
+/// How much a caller may ask for. Section <c>Limits</c>; over all processes where they share a Redis, else in each.
+/// </summary>
 internal sealed class LimitOptions
 {
     /// <summary>
@@ -22,4 +24,12 @@ internal sealed class LimitOptions
     /// <summary>Requests at once of one voter.</summary>
     [Range(1, 100_000)]
     public int VoterBurst { get; set; } = 100;
+
+    /// <summary>Requests a second from one device, for whichever voters.</summary>
+    [Range(1, 100_000)]
+    public int DevicePerSecond { get; set; } = 10;
+
+    /// <summary>Requests at once from one device.</summary>
+    [Range(1, 100_000)]
+    public int DeviceBurst { get; set; } = 100;
 }
