@@ -15,7 +15,7 @@ public sealed class ConsumerKilledTests(Site site)
     public async Task Killed_between_rows_and_outcomes_it_says_them_from_the_rows()
     {
         var election = await site.PublishAsync();
-        var before = await Ledger.ReadAsync(site.Database);
+        var before = await Ledger.ReadAsync(site);
         await using (var held = await HeldLock.TakeAsync(site.Database, AllOutcomePartitions))
         {
             await site.CastAsync(election, Voters);
@@ -36,7 +36,7 @@ public sealed class ConsumerKilledTests(Site site)
     public async Task Killed_between_outcomes_and_offset_it_says_the_same_bytes_again()
     {
         var election = await site.PublishAsync();
-        var again = (await Ledger.ReadAsync(site.Database)).AssertOutcomesAreComplete();
+        var again = (await Ledger.ReadAsync(site)).AssertOutcomesAreComplete();
         await using (var held = await HeldLock.TakeAsync(site.Database, AllPositions))
         {
             await site.CastAsync(election, Voters);

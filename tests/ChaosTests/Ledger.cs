@@ -28,12 +28,13 @@ internal sealed class Ledger
     public int Count(Election election, string kind, string reason = "") => _endings.Values.Count(ending =>
         ending.Survey == election.Number && ending.Kind == kind && (reason.Length == 0 || ending.Reason == reason));
 
-    public static async Task<Ledger> ReadAsync(NpgsqlDataSource database)
+    public static async Task<Ledger> ReadAsync(Site site)
     {
+        var database = site.Database;
         var ledger = new Ledger
         {
-            Records = await LogTables.ReadAsync(database, "votes"),
-            Outcomes = await LogTables.ReadAsync(database, "vote-outcomes"),
+            Records = await site.LogAsync("votes"),
+            Outcomes = await site.LogAsync("vote-outcomes"),
         };
         foreach (var schema in await SchemasAsync(database))
         {

@@ -11,7 +11,7 @@ internal static class Promises
     public static async Task<Ledger> AssertKeptAsync(this Site site, params Election[] elections)
     {
         await site.SettleAsync();
-        var ledger = await Ledger.ReadAsync(site.Database);
+        var ledger = await Ledger.ReadAsync(site);
         ledger.AssertEveryRecordHasItsEnding();
         ledger.AssertOutcomesAreComplete();
         var ended = ledger.Endings.Values.Where(ending => ending.Kind is "counted" || ending.Reason is "duplicate")

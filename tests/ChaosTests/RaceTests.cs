@@ -29,7 +29,7 @@ public sealed class RaceTests(Site site)
             Assert.Equal(VotersARound, accepted.Select(cast => cast.Voter).Distinct().Count());
             await site.SettleAsync();
             foreach (var cast in accepted) await AssertItEndedAsync(election, cast);
-            duplicates = (await Ledger.ReadAsync(site.Database)).Count(election, "rejected", "duplicate");
+            duplicates = (await Ledger.ReadAsync(site)).Count(election, "rejected", "duplicate");
         }
 
         var ledger = await site.AssertKeptAsync(election);
@@ -53,7 +53,7 @@ public sealed class RaceTests(Site site)
             // Each process answers all of its own with what it said first.
             Assert.InRange(answers.Select(answer => answer.Body).Distinct().Count(), 1, 2);
             await site.SettleAsync();
-            repeats = (await Ledger.ReadAsync(site.Database)).Count(election, "repeated");
+            repeats = (await Ledger.ReadAsync(site)).Count(election, "repeated");
         }
 
         var ledger = await site.AssertKeptAsync(election);

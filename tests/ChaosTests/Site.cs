@@ -42,16 +42,20 @@ public sealed class Site(Postgres postgres) : IAsyncLifetime
     internal IReadOnlyDictionary<string, string> Reservations { get; set; } =
         new Dictionary<string, string> { ["Voting__Reservations"] = "in-process" };
 
+    /// <summary>Where the event log is.</summary>
+    internal SiteLog Log { get; set; } = new PostgresSiteLog();
+
     public async ValueTask InitializeAsync()
     {
-        _installation = await Installation.StartAsync(postgres, [], new Dictionary<string, string>(Reservations)
+        var settings = new Dictionary<string, string>(Reservations)
         {
             ["Voting__AppendTimeout"] = "00:00:40",
             ["Voting__CountVotes__BatchCountMax"] = "10",
-            ["Log__Postgres__HeartbeatInterval"] = "00:00:00.250",
-            ["Log__Postgres__SessionTimeout"] = "00:00:03",
             ["Database__SilenceMax"] = "00:00:03",
-        });
+        };
+        foreach (var (key, value) in await Log.SettingsAsync()) settings[key] = value;
+        _installation = await Installation.StartAsync(postgres, [], settings);
+        await Log.PrepareAsync(_installation);
         await Task.WhenAll(
             Task.Run(async () => First = await _installation.StartHostAsync("api,backoffice")),
             Task.Run(async () => Second = await _installation.StartHostAsync("api")),
@@ -63,6 +67,9 @@ public sealed class Site(Postgres postgres) : IAsyncLifetime
         if (_installation is not null) await _installation.DisposeAsync();
         GC.SuppressFinalize(this);
     }
+
+    /// <returns>All records of a topic as they lie in the log, by partition and offset.</returns>
+    internal Task<List<LoggedRecord>> LogAsync(string topic) => Log.ReadAsync(Database, topic);
 
     internal async Task StartConsumerAsync() => Consumer = await Installation.StartHostAsync("consumer");
 
@@ -118,6 +125,15 @@ public sealed class Site(Postgres postgres) : IAsyncLifetime
         Until.HoldsAsync($"{host.Roles} knows survey {survey}", async () =>
         {
             using var answer = await host.Public.GetAsync($"/v1/surveys/{survey}");
+            return answer.IsSuccessStatusCode;
+        });
+
+    /// <summary>Waits until a process opens streams of the survey's results.</summary>
+    internal static Task KnowsResultsAsync(HostProcess host, string survey) =>
+        Until.HoldsAsync($"{host.Roles} shows results of survey {survey}", async () =>
+        {
+            using var answer = await host.Public.GetAsync(
+                $"/v1/surveys/{survey}/results/stream", HttpCompletionOption.ResponseHeadersRead);
             return answer.IsSuccessStatusCode;
         });
 
@@ -184,12 +200,7 @@ public sealed class Site(Postgres postgres) : IAsyncLifetime
         return await IsSettledAsync();
     });
 
-    internal async Task<bool> IsSettledAsync() => await ReadAsync<long>("""
-        SELECT count(*) FROM platform.log_partitions AS log
-        LEFT JOIN platform.log_positions AS done
-            ON done.topic = log.topic AND done.partition = log.partition AND done.group_name = 'count'
-        WHERE log.topic = 'votes' AND log.next_offset <> coalesce(done.next_offset, 0)
-        """) == 0;
+    internal Task<bool> IsSettledAsync() => Log.IsSettledAsync(Database);
 }
 
 /// <summary>What a client was told.</summary>

@@ -14,6 +14,13 @@ public sealed class CountingSite : ICollectionFixture<Site>
     public const string Name = "counting";
 }
 
+/// <summary>Tests of the same on Kafka.</summary>
+[CollectionDefinition(Name)]
+public sealed class OnKafka : ICollectionFixture<KafkaSite>
+{
+    public const string Name = "on Kafka";
+}
+
 /// <summary>Tests that kill what accepts, or the database's sessions.</summary>
 [CollectionDefinition(Name)]
 public sealed class AcceptingSite : ICollectionFixture<Site>

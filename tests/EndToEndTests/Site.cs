@@ -2,6 +2,7 @@ using System.Text.Json;
 using Testing;
 
 [assembly: AssemblyFixture(typeof(EndToEndTests.Site))]
+[assembly: AssemblyFixture(typeof(KafkaCluster))]
 // The tests wait far more than they work: for surveys to be known everywhere, for fences, for processes to start.
 [assembly: CollectionBehavior(MaxParallelThreads = 8)]
 

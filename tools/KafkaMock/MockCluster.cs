@@ -25,6 +25,8 @@ internal sealed class MockCluster : IDisposable
         _cluster = Librdkafka.ClusterNew(client, brokerCount);
         if (_cluster == 0) throw new InvalidOperationException("The library made no mock cluster.");
         Librdkafka.RebalanceDelay(_cluster, RebalanceDelayMs);
+        // Admin clients ask the controller only, and the library's default is that there is none.
+        Librdkafka.Controller(_cluster, 1);
         Bootstraps = Marshal.PtrToStringUTF8(Librdkafka.ClusterBootstraps(_cluster))!;
     }
 

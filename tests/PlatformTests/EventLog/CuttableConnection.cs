@@ -13,6 +13,7 @@ internal sealed class CuttableConnection : IAsyncDisposable
     private readonly string _host;
     private readonly int _port;
     private readonly Task _accepting;
+    private volatile bool _isSilenced;
     private bool _isCut;
 
     public CuttableConnection(string host, int port)
@@ -35,8 +36,15 @@ internal sealed class CuttableConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Keeps what the server answers from now on to itself; what it is asked still arrives.</summary>
+    public void Silence() => _isSilenced = true;
+
+    /// <summary>Undoes both. Connections with answers missing end: no later answer could be told from those.</summary>
     public void Mend()
     {
+        var wasSilenced = _isSilenced;
+        if (wasSilenced) Cut();
+        _isSilenced = false;
         lock (_lock) _isCut = false;
     }
 
@@ -73,6 +81,15 @@ internal sealed class CuttableConnection : IAsyncDisposable
         }
     }
 
+    private async Task AnswerAsync(NetworkStream from, NetworkStream to)
+    {
+        var answer = new byte[64 * 1024];
+        while (await from.ReadAsync(answer, _end.Token) is > 0 and var length)
+        {
+            if (!_isSilenced) await to.WriteAsync(answer.AsMemory(0, length), _end.Token);
+        }
+    }
+
     private async Task PumpAsync(TcpClient client, TcpClient server)
     {
         using (client)
@@ -83,7 +100,7 @@ internal sealed class CuttableConnection : IAsyncDisposable
                 await server.ConnectAsync(_host, _port, _end.Token);
                 await Task.WhenAny(
                     client.GetStream().CopyToAsync(server.GetStream(), _end.Token),
-                    server.GetStream().CopyToAsync(client.GetStream(), _end.Token));
+                    AnswerAsync(server.GetStream(), client.GetStream()));
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or IOException
                 or ObjectDisposedException or InvalidOperationException)

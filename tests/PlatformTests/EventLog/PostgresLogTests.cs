@@ -7,7 +7,7 @@ using Testing;
 namespace PlatformTests;
 
 /// <summary>The PostgreSQL log keeps what every log promises, and what only it can be asked for.</summary>
-public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
+public sealed class PostgresLogTests(Postgres postgres) : FaultConformanceTests
 {
     private readonly List<Opened> _opened = [];
     private TestDatabase _database = null!;
@@ -46,6 +46,15 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
     protected override Task ReconnectAsync(IEventLog log)
     {
         _opened.Single(opened => opened.Log == log).Connection.Mend();
+        return Task.CompletedTask;
+    }
+
+    protected override IEventLog OpenImpatient() =>
+        Open(new() { AppendTimeout = TimeSpan.FromSeconds(1), QueueCountMax = 10, CommitCountMax = 10 });
+
+    protected override Task SilenceAsync(IEventLog log)
+    {
+        _opened.Single(opened => opened.Log == log).Connection.Silence();
         return Task.CompletedTask;
     }
 
@@ -189,9 +198,8 @@ public sealed class PostgresLogTests(Postgres postgres) : GroupConformanceTests
     public async Task Whatever_waits_when_the_log_is_told_to_stop_is_appended_and_nothing_later()
     {
         var log = Open();
-        var waiting = Enumerable.Range(0, 100)
-            .Select(i => log.AppendAsync(Single, Record($"{i}"), Cancel).AsTask())
-            .ToArray();
+        Task<long>[] waiting =
+            [.. Enumerable.Range(0, 100).Select(i => log.AppendAsync(Single, Record($"{i}"), Cancel).AsTask())];
 
         await _opened[0].Stop.CancelAsync();
         Assert.Equal(100, (await Task.WhenAll(waiting).WaitAsync(Patience, Cancel)).Length);

@@ -9,8 +9,8 @@ namespace Platform;
 /// <remarks>
 /// Everything happens on the thread that polls, which the client calls back on; only the works run elsewhere. The
 /// client itself counts how long the coordinator was silent, and says after the session's time-out that the partitions
-/// are lost. It begins to count when an answer arrives, the coordinator when it sends it: so for that long two members may
-/// believe in one partition, which is why effects are fenced by themselves.
+/// are lost. It begins to count when an answer arrives, the coordinator when it sends it: so for that long two members
+/// may believe in one partition, which is why effects are fenced by themselves.
 /// </remarks>
 internal sealed partial class KafkaGroupMember : IDisposable
 {

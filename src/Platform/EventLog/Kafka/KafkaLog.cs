@@ -19,6 +19,7 @@ public sealed class KafkaLog : IEventLog, ILogAdmin, IAsyncDisposable
     private readonly KafkaAppender _appender;
     private readonly KafkaReaders _readers;
     private readonly Lazy<IAdminClient> _admin;
+    private int _isDisposed;
 
     /// <param name="options">Where the brokers are, limits and intervals.</param>
     /// <param name="topics">All that this process appends to or reads.</param>
@@ -127,9 +128,13 @@ public sealed class KafkaLog : IEventLog, ILogAdmin, IAsyncDisposable
         return true;
     });
 
-    /// <summary>Closes all clients. <see cref="RunAsync"/> and everything that reads must have ended.</summary>
+    /// <summary>
+    /// Closes all clients. <see cref="RunAsync"/> and everything that reads must have ended. A repeat changes nothing:
+    /// a container disposes of it once for every name that it is registered by.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
         await _readers.DisposeAsync();
         _appender.Dispose();
         if (_admin.IsValueCreated) _admin.Value.Dispose();

@@ -107,7 +107,9 @@ public sealed class KafkaSecurityOptions
     /// <summary>With SASL: the password.</summary>
     public string Password { get; set; } = "";
 
-    /// <summary>With TLS: a PEM file of the authorities that brokers are trusted by; empty means the system's.</summary>
+    /// <summary>
+    /// With TLS: a PEM file of the authorities that brokers are trusted by; empty means the system's.
+    /// </summary>
     public string CaFile { get; set; } = "";
 
     /// <summary>Whether there is a user.</summary>

@@ -58,7 +58,8 @@ internal static class TopicDifferences
     {
         // More is as good.
         "max.message.bytes" or "min.insync.replicas" =>
-            long.TryParse(found, CultureInfo.InvariantCulture, out var count) && count >= long.Parse(expected, CultureInfo.InvariantCulture),
+            long.TryParse(found, CultureInfo.InvariantCulture, out var count)
+            && count >= long.Parse(expected, CultureInfo.InvariantCulture),
         "cleanup.policy" => found is not null && expected.Split(',').Order().SequenceEqual(
             found.Split(',', StringSplitOptions.TrimEntries).Order()),
         _ => found == expected,
