@@ -8,7 +8,7 @@ namespace Voting;
 /// between, the repeated finish goes on with the frozen vote. Safe for use by many threads.
 /// </summary>
 internal sealed class FinishSession(
-    SurveyDirectory surveys, Sessions sessions, CastVote castVote, KnownVotes known, ShardMap map, TimeProvider clock,
+    SurveyDirectory surveys, Sessions sessions, CastVote castVote, IKnownVotes known, ShardMap map, TimeProvider clock,
     IOptions<VotingOptions> options)
 {
     // Each is lost only to an answer that was added in between: a voter who goes on answering is told to come again.
