@@ -54,7 +54,7 @@ public static class JsonBody
 
     /// <returns><c>$.questions[0].text</c> as the contract writes it: <c>questions[0].text</c>.</returns>
     /// <remarks>
-    /// The end of a long one is left out: names that the caller made up would come back at six times their size.
+    /// The end of a long one is left out: a name that the caller made up would come back whole, or escaped and larger.
     /// </remarks>
     private static string MemberPath(string? path)
     {
