@@ -12,11 +12,13 @@ internal static class OperatorVerb
         // The verb needs no role's loops, but checks what every role would check.
         await using var app = Composition.Build(Role.All, sources);
         await app.Services.GetRequiredService<KeyRing>().LoadAsync(cancel);
-        if (app.Services.GetRequiredService<IEventLog>() is not PostgresLog log)
-            return await work(app.Services, cancel);
-
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var loops = log.RunAsync(done.Token);
+        var loops = app.Services.GetRequiredService<IEventLog>() switch
+        {
+            PostgresLog log => log.RunAsync(done.Token),
+            KafkaLog log => log.RunAsync(done.Token),
+            var other => throw new System.Diagnostics.UnreachableException($"{other.GetType()} needs no loops?"),
+        };
         try
         {
             return await work(app.Services, cancel);

@@ -22,6 +22,8 @@ internal sealed class MemoryBallots(int partition) : IBallotStore
     /// <summary>What settled records that were set aside: a replay, or null where an operator did; by offset.</summary>
     public Dictionary<long, long?> Settled { get; } = [];
 
+    public long NextOffset => _place.NextOffset;
+
     public IReadOnlyDictionary<int, long> Fences => _fences;
 
     public IReadOnlyDictionary<int, PartitionTally> Tallies => _tallies;

@@ -19,9 +19,8 @@ internal sealed partial class CloseSurveys(
 {
     private const long LockKey = 7231402;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan AfterLease = TimeSpan.FromSeconds(3);
 
-    private readonly Dictionary<int, long> _closingSeenAt = [];
+    private readonly FencePatience _patience = new(clock);
     private readonly HashSet<int> _fenced = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -55,8 +54,8 @@ internal sealed partial class CloseSurveys(
             return;
         }
 
-        // What another holder saw is not known here: every wait begins anew, which only takes longer.
-        _closingSeenAt.Clear();
+        // What another holder saw is not known here.
+        _patience.Begin();
         _fenced.Clear();
         await using var hold = new NpgsqlCommand("SELECT 1", connection, transaction);
         while (true)
@@ -74,10 +73,7 @@ internal sealed partial class CloseSurveys(
 
     private async Task AdvanceAsync(Survey survey, NpgsqlCommand hold, CancellationToken stop)
     {
-        if (!_closingSeenAt.TryGetValue(survey.Id, out var seenAt))
-            _closingSeenAt[survey.Id] = seenAt = clock.GetTimestamp();
-        // Seen after it was committed, so this waits no shorter than is promised, whatever any clock says.
-        if (clock.GetElapsedTime(seenAt) < await LongestLeaseAsync(stop) + AfterLease) return;
+        if (!_patience.IsOver(survey.Id, await LongestLeaseAsync(stop))) return;
 
         var counted = await fences.AllAsync(survey.Id, stop);
         if (!_fenced.Contains(survey.Id))

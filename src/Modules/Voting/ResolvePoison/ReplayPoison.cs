@@ -59,7 +59,9 @@ internal sealed class ReplayPoison(
         var there = await reader.ReadAsync(1, ReadWithin, cancel);
         // Without them, where the log no longer holds the record, the voter's receipt is signed anew and says the same.
         return there is [var first] && first.Offset == offset && first.Value.Span.SequenceEqual(bytes)
-            ? first.Headers : null;
+            ? [.. first.Headers.Where(header => header.Name is VoteSubmitted.ReceiptHeader
+                or VoteSubmitted.IdempotencyHeader)]
+            : null;
     }
 
     private async Task<ReplayOutcome> SettledAsync(int partition, long replay, bool isNew, CancellationToken cancel)
