@@ -99,6 +99,60 @@ public sealed class CloseTests(Site site)
         await ShowsFinalAsync(election, site.First, 20);
     }
 
+    [Fact]
+    public async Task What_reached_the_log_of_a_process_that_stood_still_past_its_lease_is_accepted_and_counted()
+    {
+        var election = await site.PublishAsync();
+        var voters = await site.VotersAsync(160);
+        Task<Answer>[] casts;
+        await using (var held = await HeldLock.TakeAsync(
+            site.Database, "SELECT FROM platform.log_partitions WHERE topic = 'votes' FOR UPDATE"))
+        {
+            casts = [.. voters.Take(80).Select(voter => election.CastAsync(site.Second, voter, 2))];
+            await Until.HoldsAsync("ballots wait in the log", async () => (await held.HeldAsync()).Length > 0);
+            await site.Second.PauseAsync();
+        }
+
+        IReadOnlyCollection<Accepted> meanwhile;
+        try
+        {
+            // The log has taken what it held, and nobody was told. On every partition others go on.
+            await Until.HoldsAsync("the log has them", async () =>
+                (await LogTables.ReadAsync(site.Database, "votes")).Any(record =>
+                    VoteEvent.Read(record) is { Type: "vote.submitted" } vote && vote.Survey == election.Number));
+            meanwhile = await CastWhileItClosesAsync(election, [.. voters.Skip(80)]);
+            await IsFinalAsync(election);
+        }
+        finally
+        {
+            site.Second.Resume();
+        }
+
+        var answers = await Task.WhenAll(casts);
+        var accepted = answers.Count(answer => answer.Status == 202);
+        Assert.True(accepted > 0, "What stood before the fence was refused.");
+        Assert.All(answers.Where(answer => answer.Status != 202), answer =>
+            Assert.Equal((409, "survey-not-open"), (answer.Status, answer.Problem)));
+        var ledger = await site.AssertKeptAsync(election);
+        Assert.Equal(accepted + meanwhile.Count, ledger.Count(election, "counted"));
+        await ShowsFinalAsync(election, site.First, accepted + meanwhile.Count);
+    }
+
+    private async Task<IReadOnlyCollection<Accepted>> CastWhileItClosesAsync(
+        Election election, IReadOnlyList<SignedInVoter> voters)
+    {
+        var accepted = new ConcurrentBag<Accepted>();
+        for (var i = 0; i < voters.Count; i++)
+        {
+            if (i == voters.Count / 2) await FinishAsync(election);
+            var answer = await election.CastAsync(site.First, voters[i], 1);
+            if (answer.Status == 202) accepted.Add(new(voters[i], 1, answer));
+            else Assert.Equal((409, "survey-not-open"), (answer.Status, answer.Problem));
+        }
+
+        return accepted;
+    }
+
     private async Task FinishAsync(Election election) =>
         await site.StaffAsync(HttpMethod.Put, $"/v1/internal/surveys/{election.Id}/finish", null);
 

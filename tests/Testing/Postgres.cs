@@ -14,6 +14,17 @@ public sealed class Postgres : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Lazy<Task<string>>> _templates = new();
     private readonly ConcurrentQueue<string> _made = new();
+    private readonly Func<Task<string>> _server = PostgresServer.ConnectionStringAsync;
+    private readonly bool _outlives = PostgresServer.Outlives;
+
+    /// <summary>On the server that all tests share.</summary>
+    public Postgres() { }
+
+    private Postgres(OwnPostgres server) =>
+        (_server, _outlives) = (() => Task.FromResult(server.ConnectionString), false);
+
+    /// <returns>On a server of the test's own.</returns>
+    public static Postgres On(OwnPostgres server) => new(server);
 
     /// <summary>The server, as its superuser, connected to the database <c>postgres</c>.</summary>
     /// <exception cref="InvalidOperationException">There is none and none could be started; says why.</exception>
@@ -37,7 +48,7 @@ public sealed class Postgres : IAsyncDisposable
     /// <summary>Takes away what was made, if the server stays.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (!PostgresServer.Outlives) return;
+        if (!_outlives) return;
         foreach (var name in _made)
             await ExecuteAsync($"DROP DATABASE IF EXISTS {name} WITH (FORCE)", CancellationToken.None);
     }
@@ -59,12 +70,12 @@ public sealed class Postgres : IAsyncDisposable
         var name = $"test_{Guid.NewGuid():N}";
         await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {template}", cancel);
         _made.Enqueue(name);
-        return new(name, new NpgsqlConnectionStringBuilder(await ConnectionStringAsync()) { Database = name });
+        return new(name, new NpgsqlConnectionStringBuilder(await _server()) { Database = name });
     }
 
-    private static async Task ExecuteAsync(string sql, CancellationToken cancel)
+    private async Task ExecuteAsync(string sql, CancellationToken cancel)
     {
-        await using var connection = new NpgsqlConnection(await ConnectionStringAsync());
+        await using var connection = new NpgsqlConnection(await _server());
         await connection.OpenAsync(cancel);
         await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 120 };
         await command.ExecuteNonQueryAsync(cancel);

@@ -6,6 +6,7 @@ namespace Testing;
 /// <summary>What kill(2) can do to a process.</summary>
 internal enum Signal
 {
+    Quit = 3,
     Kill = 9,
     Terminate = 15,
     Continue = 18,
