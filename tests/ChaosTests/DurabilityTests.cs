@@ -25,12 +25,14 @@ public sealed class DurabilityTests(Site site)
                 """));
         }
 
-        // A session's own setting is seen in that session alone; so nothing of ours may set one, but for the notices that
-        // go out beside the log and store nothing.
+        // A session's own setting is seen in that session alone; so nothing of ours may set one, but for the notices
+        // that go out beside the log and store nothing.
         var sources = Directory.GetFiles(
             Path.Combine(Testing.Repository.Root, "src"), "*.*", SearchOption.AllDirectories)
             .Where(file => Path.GetExtension(file) is ".cs" or ".sql");
-        var setting = new Regex($@"(?i)(\bSET\s+(LOCAL\s+|SESSION\s+)?|-c\s*)({string.Join('|', Settings)})\b");
+        var setting = new Regex(
+            $@"(\bSET\s+(LOCAL\s+|SESSION\s+)?|-c\s*)({string.Join('|', Settings)})\b",
+            RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5));
         Assert.Equal(["LogNotifier.cs"], sources
             .Where(file => setting.IsMatch(File.ReadAllText(file))).Select(Path.GetFileName));
         var roles = await site.ReadAsync<string[]>(

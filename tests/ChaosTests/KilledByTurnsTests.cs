@@ -8,11 +8,13 @@ public sealed class KilledByTurnsTests(Site site)
 {
     private const int Voters = 300;
 
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     [Fact]
     public async Task Whatever_is_killed_in_turn_under_load_every_vote_has_one_end_and_all_counts_agree()
     {
         var election = await site.PublishAsync();
-        await using var first = await site.Installation.StartHostAsync("sse");
+        await using var first = await site.Installation.StartHostAsync("sse", cancel: Cancel);
         var sse = first;
         var load = new Load(site, election, await site.VotersAsync(Voters));
         await load.RunAsync(faults: 8, async turn =>
@@ -33,7 +35,7 @@ public sealed class KilledByTurnsTests(Site site)
                     break;
                 default:
                     await sse.KillAsync();
-                    sse = await site.Installation.StartHostAsync("sse");
+                    sse = await site.Installation.StartHostAsync("sse", cancel: Cancel);
                     break;
             }
         });
@@ -61,13 +63,12 @@ public sealed class KilledByTurnsTests(Site site)
     /// <returns>Ballots as the stream shows them once the result is final.</returns>
     private static async Task<long> LastFrameAsync(HostProcess sse, Election election)
     {
-        var cancel = TestContext.Current.CancellationToken;
         using var response = await sse.Public.GetAsync(
-            $"/v1/surveys/{election.Id}/results/stream", HttpCompletionOption.ResponseHeadersRead, cancel);
-        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(cancel));
+            $"/v1/surveys/{election.Id}/results/stream", HttpCompletionOption.ResponseHeadersRead, Cancel);
+        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(Cancel));
         var shown = -1L;
         // A final result is the last that a stream says.
-        while (await lines.ReadLineAsync(cancel) is { } line)
+        while (await lines.ReadLineAsync(Cancel) is { } line)
         {
             if (line.StartsWith("data:", StringComparison.Ordinal)
                 && JsonElement.Parse(line["data:".Length..]).TryGetProperty("totalResponses", out var total))

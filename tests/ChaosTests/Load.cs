@@ -85,7 +85,7 @@ internal sealed class Load(Site site, Election election, IReadOnlyList<SignedInV
         }
     }
 
-    /// <summary>A process that finds no database ends again, and is started again, as an orchestrator does it.</summary>
+    /// <summary>A process that finds no database ends, and is started again, as an orchestrator does it.</summary>
     private static async Task StartAsync(Func<Task> startAsync, CancellationToken done)
     {
         while (true)

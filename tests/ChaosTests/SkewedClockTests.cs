@@ -67,7 +67,7 @@ public sealed class SkewedClockTests(Site site)
         const string library = "libfaketimeMT.so.1";
         string[] places = [.. Directory.GetDirectories("/usr/lib", "*-linux-gnu"), "/usr/lib", "/usr/lib64"];
         var found = places.Select(place => Path.Combine(place, "faketime", library)).FirstOrDefault(File.Exists);
-        Assert.True(found is not null, $"There is no {library}: install it (Debian, Ubuntu: apt-get install faketime).");
+        Assert.True(found is not null, $"There is no {library}. Debian, Ubuntu: apt-get install faketime.");
         return new()
         {
             ["LD_PRELOAD"] = found,

@@ -45,7 +45,7 @@ public sealed class SlowPeersTests(Site site)
             Assert.All(answers, answer => Assert.Equal(202, answer.Status));
             await ShowsAsync(lines, Voters);
             // All that time they were there, and nothing was said to those whose ballot has not come.
-            Assert.All(stalled, socket => Assert.True(IsOpen(socket), "A stalled reader was gone before it could matter."));
+            Assert.All(stalled, socket => Assert.True(IsOpen(socket), "A stalled reader was gone too soon."));
             Assert.Contains(dead, IsOpen);
         }
         finally
@@ -76,7 +76,8 @@ public sealed class SlowPeersTests(Site site)
         await socket.ConnectAsync(IPAddress.Loopback, at.Port, Cancel);
         await socket.SendAsync(Encoding.ASCII.GetBytes(
             $"POST /v1/surveys/{election.Id}/votes HTTP/1.1\r\nHost: {at.Authority}\r\n"
-            + $"Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: 200\r\n\r\n{{"), Cancel);
+            + $"Authorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+            + "Content-Length: 200\r\n\r\n{"), Cancel);
         return socket;
     }
 

@@ -28,7 +28,8 @@ internal sealed class ElectionEnd
             var (first, closed, ends) = (new Dictionary<Key16, Key16>(), false, 0);
             foreach (var record in _world.Log.Partitions[partition])
             {
-                if (VoteRecords.Read(record.Value.Span, ElectionWorld.Mac) is not VoteRecord.Submitted { Vote: var vote })
+                var content = VoteRecords.Read(record.Value.Span, ElectionWorld.Mac);
+                if (content is not VoteRecord.Submitted { Vote: var vote })
                 {
                     closed = true;
                     continue;

@@ -53,10 +53,10 @@ public sealed class ElectionPromisesTests(Postgres postgres)
         await using var __ = services;
         var receipts = new Receipts(services.GetRequiredService<KeyRing>(), Options.Create(new TokenOptions()));
         var met = new int[10];
-        Elections.Sample(election =>
+        await Elections.SampleAsync(async election =>
         {
             var world = new ElectionWorld(election, receipts);
-            world.Run();
+            await world.RunAsync();
             var end = new ElectionEnd(world);
             end.AssertRecordsEndedAsThePlainCountSays();
             end.AssertAnswersAreTrue();

@@ -96,7 +96,7 @@ internal sealed class ElectionWorld
 
     /// <summary>Asks the database.</summary>
     public Task<T> Ask<T>(Func<T> answer) =>
-        Time.Ask(Time.Chance(5) ? 1_000 : 40, () => _isOut ? throw new IOException("The database does not answer.") : answer());
+        Time.Ask(Time.Chance(5) ? 1_000 : 40, () => _isOut ? throw new IOException("No answer.") : answer());
 
     public Survey SurveyAs(SurveyStatus status) => new(
         new(SurveyId, "Title", status, DateTimeOffset.UnixEpoch,
@@ -107,7 +107,7 @@ internal sealed class ElectionWorld
         new(false, [], null, null), null, null, Secret);
 
     /// <summary>From the first request to the last fence's being counted.</summary>
-    public void Run()
+    public async Task RunAsync()
     {
         for (var i = 0; i < Processes; i++) _processes[i] = Start(i);
         foreach (var sending in _election.Sendings) Time.After(sending.At, () => Go(() => SendAsync(sending)));
@@ -117,11 +117,11 @@ internal sealed class ElectionWorld
         Go(CloseAsync);
         foreach (var partition in Enumerable.Range(0, PartitionCount)) Go(() => CountAsync(partition));
         Time.RunUntil(TimeSpan.FromSeconds(80));
-        foreach (var failed in _running.Where(task => task.IsFaulted)) failed.GetAwaiter().GetResult();
+        foreach (var failed in _running.Where(task => task.IsFaulted)) await failed;
         Assert.Equal(0, _sending);
         for (var partition = 0; partition < PartitionCount; partition++)
         {
-            CountBatch(partition, int.MaxValue);
+            await CountBatchAsync(partition, int.MaxValue);
             Assert.True(Rows[partition].Fences.ContainsKey(SurveyId), "The survey was never fenced off.");
         }
     }
@@ -231,16 +231,16 @@ internal sealed class ElectionWorld
         while (true)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(Time.Draw(5, 500)), _clock);
-            if (_isCounting) CountBatch(partition, Time.Draw(1, 4));
+            if (_isCounting) await CountBatchAsync(partition, Time.Draw(1, 4));
         }
     }
 
     /// <summary>A batch by a worker that may end before its commit, or right after it.</summary>
-    private void CountBatch(int partition, int countMax)
+    private async Task CountBatchAsync(int partition, int countMax)
     {
         var rows = Rows[partition];
         var count = _counts[partition] ??= new(
-            partition, Now(rows.LoadAsync(partition, CancellationToken.None)), rows,
+            partition, await rows.LoadAsync(partition, CancellationToken.None), rows,
             _ => SurveyAs(SurveyStatus.Published), _clock);
         var batch = Log.Partitions[partition].Skip((int)count.NextOffset).Take(countMax)
             .Select(record => ReadRecord.Of(record, Mac)).ToList();
@@ -248,7 +248,7 @@ internal sealed class ElectionWorld
         rows.CrashesBeforeCommit = countMax < int.MaxValue && Time.Chance(10);
         try
         {
-            Now(count.CountAsync(batch, CancellationToken.None));
+            await count.CountAsync(batch, CancellationToken.None);
         }
         catch (ProcessEndedException)
         {
@@ -257,12 +257,5 @@ internal sealed class ElectionWorld
 
         rows.CrashesBeforeCommit = false;
         if (Time.Chance(20)) _counts[partition] = null;
-    }
-
-    // Rows in memory answer at once.
-    private static T Now<T>(Task<T> done)
-    {
-        Assert.True(done.IsCompleted);
-        return done.GetAwaiter().GetResult();
     }
 }

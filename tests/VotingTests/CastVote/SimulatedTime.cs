@@ -37,26 +37,31 @@ internal sealed class SimulatedTime(int seed)
         }
     }
 
-    /// <summary>A question to another machine: it is answered there at one moment and heard of at a later one.</summary>
-    public Task<T> Ask<T>(int latencyMax, Func<T> answer)
+    /// <summary>A question to another machine: answered there at one moment, and heard of at a later one.</summary>
+    public Task<T> Ask<T>(int latencyMax, Func<T> answer) =>
+        AskAsync(latencyMax, () => new ValueTask<T>(answer()));
+
+    /// <inheritdoc cref="Ask"/>
+    /// <param name="latencyMax">Longest way there, and back, in milliseconds.</param>
+    /// <param name="answerAsync">Completes at once.</param>
+    public Task<T> AskAsync<T>(int latencyMax, Func<ValueTask<T>> answerAsync)
     {
         var heard = new TaskCompletionSource<T>();
-        After(Draw(0, latencyMax), () =>
+        After(Draw(0, latencyMax), () => _ = AnswerAsync());
+        return heard.Task;
+
+        async Task AnswerAsync()
         {
-            T said;
             try
             {
-                said = answer();
+                var said = await answerAsync();
+                After(Draw(0, latencyMax), () => heard.TrySetResult(said));
             }
             catch (IOException e)
             {
                 After(Draw(0, latencyMax), () => heard.TrySetException(e));
-                return;
             }
-
-            After(Draw(0, latencyMax), () => heard.TrySetResult(said));
-        });
-        return heard.Task;
+        }
     }
 
     private static void RunOn(SynchronizationContext? on, Action run)
