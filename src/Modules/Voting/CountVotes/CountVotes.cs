@@ -80,7 +80,7 @@ internal sealed partial class CountVotes(
         {
             throw new InvalidOperationException(
                 $"Partition {partition} is counted up to {state.NextOffset} and the log ends at {end}: it has lost "
-                + "records, and whatever it takes now would be passed over. Restore the log, or the shards to its state.");
+                + "records, and what it takes now would be passed over. Restore it, or the shards to its state.");
         }
 
         for (var from = said; from < state.NextOffset;)
