@@ -6,7 +6,9 @@ namespace Bench;
 internal static class Measuring
 {
     public static readonly string[] Names =
-        [CastingRow.Name, CountingRow.Name];
+    [
+        CastingRow.Name, CountingRow.Name, WholeCountingRow.Name, StreamsRow.Name, FreshnessRow.Name, GrowthRow.Name,
+    ];
 
     /// <param name="only">One of <see cref="Names"/>, or null for all.</param>
     /// <param name="sizes">How much.</param>
@@ -17,13 +19,11 @@ internal static class Measuring
     {
         await using var postgres = await Postgres.ConnectAsync(cancel);
         var rows = new List<Row>();
-        if (Wants(CastingRow.Name))
+        if (Wants(CastingRow.Name) || Wants(FreshnessRow.Name))
         {
             progress("Starting a platform and signing voters in ...");
             await using var site = await Site.StartAsync(postgres, cancel);
-            var api = await site.StartHostAsync("api,backoffice", cancel);
-            var voters = await site.NewVotersAsync(sizes.Voters, api, cancel);
-            rows.Add(await CastingRow.MeasureAsync(site, api, voters, sizes, progress, cancel));
+            rows.AddRange((await VoteAsync(site)).Where(row => Wants(row.Name)));
         }
 
         if (Wants(CountingRow.Name))
@@ -32,9 +32,44 @@ internal static class Measuring
             rows.Add(await CountingRow.MeasureAsync(site, sizes, progress, cancel));
         }
 
+        if (Wants(WholeCountingRow.Name))
+        {
+            await using var site = await Site.StartAsync(postgres, cancel);
+            rows.Add(await WholeCountingRow.MeasureAsync(site, sizes, progress, cancel));
+        }
+
+        if (Wants(StreamsRow.Name))
+        {
+            await using var site = await Site.StartAsync(postgres, cancel);
+            rows.Add(await StreamsRow.MeasureAsync(site, sizes, progress, cancel));
+        }
+
+        if (Wants(GrowthRow.Name))
+        {
+            await using var small = await Site.StartAsync(postgres, cancel);
+            await using var large = await Site.StartAsync(postgres, cancel);
+            rows.Add(await GrowthRow.MeasureAsync(small, large, sizes, progress, cancel));
+        }
+
         return new(
-            TimeProvider.System.GetUtcNow(), sizes.Quick, await MachineFacts.ReadAsync(postgres, cancel), rows);
+            TimeProvider.System.GetUtcNow(), sizes.Quick, await MachineFacts.ReadAsync(postgres, cancel),
+            [.. rows.OrderBy(row => Array.IndexOf(Names, row.Name))]);
 
         bool Wants(string name) => only is null || only == name;
+
+        async Task<List<Row>> VoteAsync(Site site)
+        {
+            var api = await site.StartHostAsync("api,backoffice", cancel);
+            var voters = await site.NewVotersAsync(sizes.Voters, api, cancel);
+            // Half of what casting takes has to be known, whether or not it is asked for.
+            var casting = Wants(CastingRow.Name) ? sizes : sizes with { Runs = 1 };
+            var measured = new List<Row> { await CastingRow.MeasureAsync(site, api, voters, casting, progress, cancel) };
+            if (!Wants(FreshnessRow.Name)) return measured;
+
+            var throughput = measured[0].Measures.Single(measure => measure.Name == CastingRow.Throughput).Us;
+            measured.Add(await FreshnessRow.MeasureAsync(
+                site, api, voters, throughput / 2, sizes, progress, cancel));
+            return measured;
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Bench;
 
@@ -6,5 +7,8 @@ Console.OutputEncoding = new UTF8Encoding(false);
 return args switch
 {
     [EchoServer.Verb] => await EchoServer.RunAsync(),
+    [FrameServer.Verb] => await FrameServer.RunAsync(),
+    [Readers.Verb, var count, var port, var path] => await Readers.RunAsync(
+        int.Parse(count, CultureInfo.InvariantCulture), int.Parse(port, CultureInfo.InvariantCulture), path),
     _ => await CommandLine.RunAsync(args),
 };

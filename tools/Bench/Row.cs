@@ -39,7 +39,7 @@ internal sealed record Stage(string Name, double CpuMicroseconds);
 internal sealed record Sizes(bool Quick)
 {
     /// <summary>Of each figure; the median is told.</summary>
-    public int Runs => Quick ? 1 : 5;
+    public int Runs { get; init; } = Quick ? 1 : 5;
 
     /// <summary>Voters who are signed in; each casts one ballot a survey.</summary>
     public int Voters => Quick ? 100 : 6_000;
@@ -52,6 +52,27 @@ internal sealed record Sizes(bool Quick)
 
     /// <summary>Votes that one run counts, of each of the partitions.</summary>
     public int CountedAPartition => Quick ? 50 : 12_500;
+
+    /// <summary>Votes that a consumer counts while it is watched once, of each of the partitions.</summary>
+    public int WatchedAPartition => Quick ? 50 : 4_000;
+
+    /// <summary>Streams that are held.</summary>
+    public int Streams => Quick ? 200 : 15_000;
+
+    /// <summary>Processes that hold the readers' ends of them: the system limits open files for each.</summary>
+    public int ReaderProcesses => Quick ? 1 : 2;
+
+    /// <summary>Frames sent to all streams before memory is read again.</summary>
+    public int FramesBeforehand => Quick ? 1 : 8;
+
+    /// <summary>Surveys in which voters vote at the same time while their streams are watched.</summary>
+    public int WatchedSurveys => Quick ? 1 : 3;
+
+    /// <summary>Rows that are there on average while growth is measured: before, and after.</summary>
+    public (int Before, int After) GrowthRows => Quick ? (4_000, 8_000) : (300_000, 3_000_000);
+
+    /// <summary>Votes that one run of growth counts, of each of the partitions.</summary>
+    public int GrowthAPartition => Quick ? 50 : 2_000;
 }
 
 /// <summary>Everything about one call of the benchmark.</summary>

@@ -5,6 +5,12 @@ internal static class CastingRow
 {
     public const string Name = "casting";
 
+    /// <summary>How long the news of a survey's publication takes at most.</summary>
+    public static readonly TimeSpan News = TimeSpan.FromSeconds(1.2);
+
+    /// <summary>The measure of what one process takes.</summary>
+    public const string Throughput = "throughput";
+
     private const double CpuFloorsMax = 5;
     private const int WarmupRuns = 1;
 
@@ -33,7 +39,7 @@ internal static class CastingRow
         [
             new("server CPU a request", "µs", floors.Median(run => run.Cpu), cpu,
                 new($"≤ {CpuFloorsMax} × floor", measure => measure.Ratio <= CpuFloorsMax)),
-            new("throughput", "requests/s", floors.Median(run => run.PerSecond), ours.Median(run => run.PerSecond),
+            new(Throughput, "requests/s", floors.Median(run => run.PerSecond), ours.Median(run => run.PerSecond),
                 null),
             new("p50", "ms", floors.Median(run => run.Half), ours.Median(run => run.Half), null),
             new("p99", "ms", floors.Median(run => run.Most), ours.Median(run => run.Most), null),
@@ -59,8 +65,7 @@ internal static class CastingRow
             requests.AddRange(voters.Select((token, voter) => paper.Request(voter, token)));
         }
 
-        // What publishes tells the process that accepts within a second.
-        await Task.Delay(TimeSpan.FromSeconds(1.2), cancel);
+        await Task.Delay(News, cancel);
         return requests;
     }
 

@@ -26,6 +26,8 @@ internal sealed class CopyRows
         })];
     }
 
+    public int Count => _rows.Length;
+
     /// <param name="source">Where the shard lies.</param>
     /// <param name="schema">The shard's.</param>
     /// <param name="batch">Rows of one COPY; null takes all of them.</param>

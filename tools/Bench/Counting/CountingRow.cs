@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
-using Npgsql;
-using Platform;
+using Voting;
 
 namespace Bench;
 
@@ -16,27 +14,26 @@ internal static class CountingRow
         Site site, Sizes sizes, Action<string> progress, CancellationToken cancel)
     {
         await using var database = MadeVotes.Database(site.ConnectionString);
-        await using var owner = NpgsqlDataSource.Create(site.ConnectionString);
-        var votes = new MadeVotes(1, RandomNumberGenerator.GetBytes(32));
-        var (floors, batches, ours) = (new List<Run>(), new List<Run>(), new List<Run>());
-        var batch = new Voting.CountVotesOptions().BatchCountMax;
+        var votes = new MadeVotes(MadeVotes.Surveys(1), RandomNumberGenerator.GetBytes(32));
+        var (floors, batches, ours) = (new List<Rate>(), new List<Rate>(), new List<Rate>());
+        var batch = new CountVotesOptions().BatchCountMax;
+        var count = sizes.CountedAPartition * MadeVotes.Partitions;
         for (var run = -1; run < sizes.Runs; run++)
         {
             progress($"Counting: run {run + 1} of {sizes.Runs} ...");
             var partitions = Enumerable.Range(0, MadeVotes.Partitions)
                 .Select(partition => votes.Make(partition, sizes.CountedAPartition, 0)).ToList();
-            var copies = partitions.Select((records, partition) => new CopyRows(partition, records, votes.Mac))
-                .ToList();
-            var floor = await MeasureAsync(() => CopyAsync(null));
-            var batched = await MeasureAsync(() => CopyAsync(batch));
-            var us = await MeasureAsync(() => new CountInMemory(database, votes).RunAsync(partitions, cancel));
+            var copy = new CopyFloor(site, database, [.. partitions.Select((records, partition) =>
+                new CopyRows(partition, records, votes.Mac))]);
+            var floor = await copy.RunAsync(null, cancel);
+            var batched = await copy.RunAsync(batch, cancel);
+            await copy.EmptyAsync(cancel);
+            var us = await Rate.OfAsync(
+                site, count, () => new CountInMemory(database, votes).RunAsync(partitions, cancel));
             if (run < 0) continue;
             floors.Add(floor);
             batches.Add(batched);
             ours.Add(us);
-
-            Task CopyAsync(int? rows) => Task.WhenAll(copies.Select((copy, partition) => Task.Run(
-                () => copy.RunAsync(owner, database.OfPartition(partition).Schema, rows, cancel), cancel)));
         }
 
         var (cpu, databaseCpu) = (ours.Median(run => run.Cpu), ours.Median(run => run.DatabaseCpu));
@@ -47,7 +44,7 @@ internal static class CountingRow
         ],
         new Dictionary<string, double>
         {
-            ["votes a run"] = sizes.CountedAPartition * MadeVotes.Partitions,
+            ["votes a run"] = count,
             ["partitions"] = MadeVotes.Partitions,
             ["batch, votes"] = batch,
             ["COPY in such batches, rows/s"] = batches.Median(run => run.PerSecond),
@@ -57,41 +54,8 @@ internal static class CountingRow
             ["COPY: PostgreSQL CPU a row, µs"] = floors.Median(run => run.DatabaseCpu),
         },
         [new("count: consumer process", cpu), new("count: PostgreSQL (rows, tallies)", databaseCpu)]);
-
-        async Task<Run> MeasureAsync(Func<Task> action)
-        {
-            await EmptyAsync(owner, database.Shards, cancel);
-            await site.Postgres.CheckpointAsync(cancel);
-            var count = sizes.CountedAPartition * MadeVotes.Partitions;
-            var (cpu, databaseCpu) = (OwnCpu(), site.Postgres.CpuMicroseconds());
-            var begun = Stopwatch.GetTimestamp();
-            await action();
-            var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
-            return new(
-                count / seconds, (OwnCpu() - cpu) / count, (site.Postgres.CpuMicroseconds() - databaseCpu) / count);
-        }
     }
 
-    /// <summary>As if nothing had ever been counted.</summary>
-    public static async Task EmptyAsync(
-        NpgsqlDataSource owner, IEnumerable<ModuleShard> shards, CancellationToken cancel)
-    {
-        foreach (var shard in shards)
-        {
-            await using var command = owner.CreateCommand($"""
-                TRUNCATE {shard.Schema}.ballots, {shard.Schema}.refused, {shard.Schema}.poison, {shard.Schema}.fences,
-                    {shard.Schema}.tallies;
-                UPDATE {shard.Schema}.positions SET next_offset = 0
-                """);
-            await command.ExecuteNonQueryAsync(cancel);
-        }
-    }
-
-    /// <returns>CPU of this process so far, in microseconds.</returns>
-    public static double OwnCpu() => Environment.CpuUsage.TotalTime.TotalMicroseconds;
-
-    private static double Median(this List<Run> runs, Func<Run, double> figure) =>
+    private static double Median(this List<Rate> runs, Func<Rate, double> figure) =>
         Statistics.Median(runs.Select(figure));
-
-    private sealed record Run(double PerSecond, double Cpu, double DatabaseCpu);
 }

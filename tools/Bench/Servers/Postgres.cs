@@ -49,11 +49,14 @@ internal sealed class Postgres : IAsyncDisposable
         }
     }
 
-    /// <returns>Connection string of a new, empty database.</returns>
-    public async Task<string> NewDatabaseAsync(CancellationToken cancel)
+    /// <summary>A database that was migrated, and the master key of its keys; null before the first one was.</summary>
+    public (string Template, string MasterKey)? Migrated { get; set; }
+
+    /// <returns>Connection string of a new database, a copy of another.</returns>
+    public async Task<string> NewDatabaseAsync(string template, CancellationToken cancel)
     {
         var name = $"bench_{Guid.NewGuid():N}";
-        await ExecuteAsync($"CREATE DATABASE {name}", cancel);
+        await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {template}", cancel);
         _made.Add(name);
         return new NpgsqlConnectionStringBuilder(_connectionString) { Database = name }.ConnectionString;
     }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Npgsql;
 
 namespace Bench;
 
@@ -20,27 +21,17 @@ internal sealed class Site : IAsyncDisposable
     private Uri? _sandbox;
     private string? _staffToken;
 
-    private Site(Postgres postgres, string connectionString)
+    private Site(Postgres postgres, string connectionString, string masterKey)
     {
         (_postgres, ConnectionString) = (postgres, connectionString);
-        _settings = new()
-        {
-            ["Database__ConnectionString"] = connectionString,
-            ["Http__PublicPort"] = "0",
-            ["Http__InternalPort"] = "0",
-            ["Http__ManagementPort"] = "0",
-            ["Log__Provider"] = "postgres",
-            ["Voting__Reservations"] = "in-process",
-            ["Keys__MasterKey"] = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)),
-            ["Backoffice__RequireAccounts"] = "false",
-            // All voters come from this machine: their common address is counted, and never refused.
-            ["Limits__AddressPerSecond"] = "1000000",
-            ["Limits__AddressBurst"] = "1000000",
-        };
+        _settings = SettingsOf(connectionString, masterKey);
     }
 
     /// <summary>Of the database, as its owner.</summary>
     public string ConnectionString { get; }
+
+    /// <summary>What wraps the installation's keys.</summary>
+    public string MasterKey => _settings["Keys__MasterKey"];
 
     /// <summary>The server that holds it.</summary>
     public Postgres Postgres => _postgres;
@@ -48,17 +39,9 @@ internal sealed class Site : IAsyncDisposable
     /// <summary>A migrated database; no process runs yet.</summary>
     public static async Task<Site> StartAsync(Postgres postgres, CancellationToken cancel)
     {
-        var site = new Site(postgres, await postgres.NewDatabaseAsync(cancel));
-        try
-        {
-            await ChildProgram.RunAsync(Programs.Host, ["migrate"], site._settings, cancel);
-            return site;
-        }
-        catch
-        {
-            await site.DisposeAsync();
-            throw;
-        }
+        // Migrated once, and copied: copies hold the same keys under the same master key.
+        var (template, masterKey) = postgres.Migrated ??= await MigrateAsync(postgres, cancel);
+        return new(postgres, await postgres.NewDatabaseAsync(template, cancel), masterKey);
     }
 
     /// <summary>Starts one process and waits until it is ready.</summary>
@@ -110,6 +93,31 @@ internal sealed class Site : IAsyncDisposable
         _http.Dispose();
         foreach (var child in _children) await child.DisposeAsync();
         await _postgres.DropAsync(ConnectionString);
+    }
+
+    private static Dictionary<string, string> SettingsOf(string connectionString, string masterKey) => new()
+    {
+        ["Database__ConnectionString"] = connectionString,
+        ["Http__PublicPort"] = "0",
+        ["Http__InternalPort"] = "0",
+        ["Http__ManagementPort"] = "0",
+        ["Log__Provider"] = "postgres",
+        ["Voting__Reservations"] = "in-process",
+        ["Keys__MasterKey"] = masterKey,
+        ["Backoffice__RequireAccounts"] = "false",
+        // All voters come from this machine: their common address is counted, and never refused.
+        ["Limits__AddressPerSecond"] = "1000000",
+        ["Limits__AddressBurst"] = "1000000",
+    };
+
+    private static async Task<(string Template, string MasterKey)> MigrateAsync(
+        Postgres postgres, CancellationToken cancel)
+    {
+        var masterKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+        var connectionString = await postgres.NewDatabaseAsync("template1", cancel);
+        var settings = SettingsOf(connectionString, masterKey);
+        await ChildProgram.RunAsync(Programs.Host, ["migrate"], settings, cancel);
+        return (new NpgsqlConnectionStringBuilder(connectionString).Database!, masterKey);
     }
 
     private async Task StartSandboxAsync(CancellationToken cancel)
