@@ -63,10 +63,11 @@ internal static class Measuring
             var voters = await site.NewVotersAsync(sizes.Voters, api, cancel);
             // Half of what casting takes has to be known, whether or not it is asked for.
             var casting = Wants(CastingRow.Name) ? sizes : sizes with { Runs = 1 };
-            var measured = new List<Row> { await CastingRow.MeasureAsync(site, api, voters, casting, progress, cancel) };
+            var row = await CastingRow.MeasureAsync(site, api, voters, casting, progress, cancel);
+            var measured = new List<Row> { row };
             if (!Wants(FreshnessRow.Name)) return measured;
 
-            var throughput = measured[0].Measures.Single(measure => measure.Name == CastingRow.Throughput).Us;
+            var throughput = row.Measures.Single(measure => measure.Name == CastingRow.Throughput).Us;
             measured.Add(await FreshnessRow.MeasureAsync(
                 site, api, voters, throughput / 2, sizes, progress, cancel));
             return measured;

@@ -46,7 +46,7 @@ internal static class WholeCountingRow
         // The first one also loads and compiles.
         var runs = seen.Zip(seen.Skip(1), Run.Between).Skip(seen.Count > 2 ? 1 : 0).ToList();
         var (cpu, databaseCpu) = (runs.Median(run => run.Cpu), runs.Median(run => run.DatabaseCpu));
-        return new(Name, "PostgreSQL log → rows, tallies, outcomes in the log, by a consumer; floor: COPY of the rows",
+        return new(Name, "log → rows, tallies, outcomes in the log, by a consumer; floor: COPY of the rows",
             [new("votes", "votes/s", Statistics.Median(floor), runs.Median(run => run.PerSecond), null)],
             new Dictionary<string, double>
             {

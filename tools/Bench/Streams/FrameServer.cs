@@ -46,7 +46,8 @@ internal static class FrameServer
             var all = bodies.ToArray();
             await Parallel.ForAsync(0, Environment.ProcessorCount, async (loop, stop) =>
             {
-                for (var i = loop; i < all.Length; i += Environment.ProcessorCount) await all[i].WriteAsync(frame, stop);
+                for (var i = loop; i < all.Length; i += Environment.ProcessorCount)
+                    await all[i].WriteAsync(frame, stop);
             });
         }
 

@@ -85,6 +85,9 @@ internal static class Readers
 /// <param name="Frame">Its bytes.</param>
 internal sealed record Arrival(long First, long Last, byte[] Frame)
 {
+    /// <summary>From the first reader to the last.</summary>
+    public double Milliseconds => Stopwatch.GetElapsedTime(First, Last).TotalMilliseconds;
+
     public static Arrival? Read(string line) => line.Split(' ') is ["all", var first, var last, var frame]
         ? new(long.Parse(first, CultureInfo.InvariantCulture), long.Parse(last, CultureInfo.InvariantCulture),
             Convert.FromBase64String(frame))

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Voting.Contracts;
 
 namespace Bench;
@@ -92,7 +91,7 @@ internal static class StreamsRow
             cpu = server.CpuMicroseconds() - cpu;
             return new(
                 Kilobytes(idle), Kilobytes(after),
-                Statistics.Median(arrivals.Select(one => Stopwatch.GetElapsedTime(one.First, one.Last).TotalMilliseconds)),
+                Statistics.Median(arrivals.Select(one => one.Milliseconds)),
                 cpu / sizes.Runs / (count * readers.Count), arrivals[^1].Frame);
 
             double Kilobytes(long resident) => (resident - before) / 1024.0 / (count * readers.Count);
