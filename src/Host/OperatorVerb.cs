@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Platform;
 
 namespace Host;
@@ -12,12 +13,13 @@ internal static class OperatorVerb
         // The verb needs no role's loops, but checks what every role would check.
         await using var app = Composition.Build(Role.All, sources);
         await app.Services.GetRequiredService<KeyRing>().LoadAsync(cancel);
+        await app.Services.GetRequiredService<ILogAdmin>().RequireTopicsAsync(cancel);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var loops = app.Services.GetRequiredService<IEventLog>() switch
         {
             PostgresLog log => log.RunAsync(done.Token),
             KafkaLog log => log.RunAsync(done.Token),
-            var other => throw new System.Diagnostics.UnreachableException($"{other.GetType()} needs no loops?"),
+            var other => throw new UnreachableException($"{other} is no log of ours."),
         };
         try
         {

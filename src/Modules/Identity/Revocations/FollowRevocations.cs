@@ -32,7 +32,7 @@ internal sealed partial class FollowRevocations(
             }
         }
 
-        CaughtUp(logger, next - range.Start);
+        CaughtUp(logger, next);
         await base.StartAsync(cancellationToken);
     }
 
@@ -59,6 +59,6 @@ internal sealed partial class FollowRevocations(
         return records.Count > 0 ? records[^1].Offset + 1 : null;
     }
 
-    [LoggerMessage(LogLevel.Information, "Revocations are known from before this process's start: {Count}")]
-    private static partial void CaughtUp(ILogger logger, long count);
+    [LoggerMessage(LogLevel.Information, "Revocations from before this process's start are known, up to offset {Offset}")]
+    private static partial void CaughtUp(ILogger logger, long offset);
 }
