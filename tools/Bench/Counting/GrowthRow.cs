@@ -74,7 +74,8 @@ internal static class GrowthRow
             await site.Postgres.CheckpointAsync(cancel);
             return new(
                 site, database, new(MadeVotes.Surveys(surveys), RandomNumberGenerator.GetBytes(32)),
-                sizes.GrowthAPartition) { _next = each };
+                sizes.GrowthAPartition)
+            { _next = each };
         }
 
         public async Task<Rate> CountAsync(CancellationToken cancel)

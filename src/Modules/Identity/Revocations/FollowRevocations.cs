@@ -59,6 +59,7 @@ internal sealed partial class FollowRevocations(
         return records.Count > 0 ? records[^1].Offset + 1 : null;
     }
 
-    [LoggerMessage(LogLevel.Information, "Revocations from before this process's start are known, up to offset {Offset}")]
+    [LoggerMessage(
+        LogLevel.Information, "Revocations from before this process's start are known, up to offset {Offset}")]
     private static partial void CaughtUp(ILogger logger, long offset);
 }
