@@ -22,6 +22,7 @@ public sealed class DurabilityTests(Site site)
             Assert.Equal("on", await site.ReadAsync<string>($"SHOW {name}"));
             Assert.Equal(0, await site.ReadAsync<long>($"""
                 SELECT count(*) FROM pg_db_role_setting, unnest(setconfig) AS setting WHERE setting LIKE '{name}=%'
+                    AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
                 """));
         }
 

@@ -36,7 +36,7 @@ public sealed class OverloadTests(Site site)
             })];
             // While the log still takes nothing. One commit of the log's may be under way besides those that wait.
             await Until.HoldsAsync("most are refused", () => Task.FromResult(refused >= Room));
-            Assert.True((await held.HeldAsync()).Length > 0, "Nothing waits for the log.");
+            await Until.HoldsAsync("what was taken waits for the log", async () => (await held.HeldAsync()).Length > 0);
             using var answer = await RefusalAsync(small, election, late);
             Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
             Assert.Equal(TimeSpan.FromSeconds(1), answer.Headers.RetryAfter?.Delta);

@@ -60,7 +60,8 @@ public sealed class KafkaLogTests(KafkaCluster cluster) : FaultConformanceTests
 
     protected override IEventLog OpenImpatient() => Open(new()
     {
-        AppendTimeout = TimeSpan.FromSeconds(1),
+        // Long enough for the first append, which connects, on a machine that has much to do.
+        AppendTimeout = TimeSpan.FromSeconds(4),
         QueueCountMax = 10,
         ReadSizeBytesMax = 64 * 1024,
     });

@@ -170,6 +170,7 @@ internal sealed class SurveyHost : IAsyncDisposable
         services.AddSettings<LogOptions>("Log");
         services.TryAddSingleton<ShardMap>();
         services.AddKeys();
+        services.AddRedis(new ConfigurationBuilder().Build());
     }
 
     private static Dictionary<string, string?> Settings(TestDatabase database) => new()

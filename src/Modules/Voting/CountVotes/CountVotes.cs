@@ -73,7 +73,13 @@ internal sealed partial class CountVotes(
         int partition, long said, CancellationToken stop)
     {
         var state = await store.LoadAsync(partition, stop);
-        if (state.NextOffset < said) return (await CountAgainAsync(partition, state, said, stop), said);
+        if (state.NextOffset < said)
+        {
+            // Counted again, the votes would have outcomes of another time than those that were said.
+            throw new InvalidOperationException(
+                $"Partition {partition} is counted up to {state.NextOffset} and its outcomes are said up to {said}: "
+                + "the shard has lost rows. Restore it to a later state.");
+        }
 
         var end = (await log.RangeAsync(new(VotingTopics.Votes, partition), stop)).End;
         if (state.NextOffset > end)
@@ -94,32 +100,6 @@ internal sealed partial class CountVotes(
         if (said < state.NextOffset)
             await SayAsync(partition, [], [.. count.Tallies.Where(tally => tally.Version > said)], stop);
         return (count, state.NextOffset);
-    }
-
-    /// <summary>
-    /// The shard was restored to an older state than what was said of it: what it lacks is counted again from the log,
-    /// with the same results, and its outcomes are not said a second time.
-    /// </summary>
-    private async Task<PartitionCount> CountAgainAsync(
-        int partition, PartitionState state, long said, CancellationToken stop)
-    {
-        RowsAreBehind(logger, partition, state.NextOffset, said);
-        var count = new PartitionCount(partition, state, store, surveys.Find, clock);
-        await using var reader = log.OpenReader(new(VotingTopics.Votes, partition), state.NextOffset);
-        while (count.NextOffset < said)
-        {
-            var read = await reader.ReadAsync(options.Value.BatchCountMax, options.Value.ReadWait, stop);
-            var lacking = read.Where(record => record.Offset < said)
-                .Select(record => ReadRecord.Of(record, mac)).ToList();
-            if (lacking.Count == 0 && read.Count == 0) continue;
-            if (lacking.Count == 0) break;
-            await KnowSurveysAsync(lacking, stop);
-            var batch = await count.CountAsync(lacking, stop)
-                ?? throw new PartitionLostException(new(VotingTopics.Votes, partition));
-            await SayAsync(partition, [], batch.Tallies, stop);
-        }
-
-        return count;
     }
 
     private async Task SayAsync(
@@ -176,11 +156,6 @@ internal sealed partial class CountVotes(
     [LoggerMessage(LogLevel.Information,
         "Counting partition {Partition} from {Offset}; the group stood at {Committed}")]
     private static partial void PartitionTaken(ILogger logger, int partition, long offset, long committed);
-
-    [LoggerMessage(LogLevel.Warning,
-        "The rows of partition {Partition} end before {Offset}, their outcomes were said up to {Said}: the shard was "
-        + "restored; what it lacks is counted again from the log")]
-    private static partial void RowsAreBehind(ILogger logger, int partition, long offset, long said);
 
     [LoggerMessage(LogLevel.Error,
         "Set {Count} records of partition {Partition} aside as poison: no survey that closes "
