@@ -46,12 +46,28 @@ internal sealed class Load(Site site, Election election, IReadOnlyList<SignedInV
             Assert.True(Answers.Any(answer => !answer.IsAccepted), "No request ever met a fault.");
             Assert.All(Answers, answer => Assert.Contains(answer.Status, new[] { 0, 200, 202, 500, 503 }));
             await site.SettleAsync();
+            // A process that a fault has doomed may take its time to end: it must not do so when nobody keeps it.
+            foreach (var host in new Func<HostProcess>[] { () => site.First, () => site.Second, () => site.Consumer })
+                await Until.HoldsAsync("every process runs and is ready", () => IsReadyAsync(host()));
         }
         finally
         {
             await done.CancelAsync();
             await keepers;
             site.IsKept = false;
+        }
+    }
+
+    private static async Task<bool> IsReadyAsync(HostProcess host)
+    {
+        try
+        {
+            using var answer = await host.Management.GetAsync("/health/ready", TestContext.Current.CancellationToken);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
         }
     }
 

@@ -31,7 +31,11 @@ internal static class Promises
         {
             JsonElement? shown = null;
             await Until.HoldsAsync($"the results show {ballots} ballots", async () =>
-                (shown = await election.ResultsAsync(host()))?.GetProperty("totalResponses").GetInt64() == ballots);
+            {
+                if (host().HasExited && !site.IsKept) Assert.Fail($"{host().Roles} ended: {host().LastOutput}");
+                shown = await election.ResultsAsync(host());
+                return shown?.GetProperty("totalResponses").GetInt64() == ballots;
+            });
             var options = shown!.Value.GetProperty("questions")[0].GetProperty("options").EnumerateArray().ToDictionary(
                 option => int.Parse(option.GetProperty("id").GetString()!, CultureInfo.InvariantCulture),
                 option => option.GetProperty("votes").GetInt64());
