@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Platform;
 
 namespace Host;
@@ -13,14 +12,10 @@ internal static class OperatorVerb
         // The verb needs no role's loops, but checks what every role would check.
         await using var app = Composition.Build(Role.All, sources);
         await app.Services.GetRequiredService<KeyRing>().LoadAsync(cancel);
-        await app.Services.GetRequiredService<ILogAdmin>().RequireTopicsAsync(cancel);
+        var log = app.Services.GetRequiredService<ILogAdmin>();
+        await log.RequireTopicsAsync(cancel);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var loops = app.Services.GetRequiredService<IEventLog>() switch
-        {
-            PostgresLog log => log.RunAsync(done.Token),
-            KafkaLog log => log.RunAsync(done.Token),
-            var other => throw new UnreachableException($"{other} is no log of ours."),
-        };
+        var loops = log.RunAsync(done.Token);
         try
         {
             return await work(app.Services, cancel);

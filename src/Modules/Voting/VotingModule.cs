@@ -32,7 +32,7 @@ public static class VotingModule
         services.AddKeyPurpose(Receipts.KeyPurpose, KeyAlgorithm.Es256, published: true);
         services.AddKeyPurpose(FinalResults.KeyPurpose, KeyAlgorithm.Es256, published: true);
 
-        services.AddMeter("Voting");
+        services.AddMeter(CountVotes.MeterName);
         services.TryAddSingleton<VotingDatabase>();
         services.AddSingleton(provider => new EventMac(provider.GetRequiredService<KeyRing>().Secrets(MacKeyPurpose)));
         services.AddSingleton(Reservations);

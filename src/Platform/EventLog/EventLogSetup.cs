@@ -36,7 +36,7 @@ internal static class EventLogSetup
     }
 
     /// <returns>Whether the log is Kafka: named, or not named and there are brokers.</returns>
-    public static bool IsKafka(IServiceProvider provider) =>
+    private static bool IsKafka(IServiceProvider provider) =>
         Of<IOptions<LogOptions>>(provider).Value.Provider switch
         {
             "" => Of<IOptions<KafkaLogOptions>>(provider).Value.BootstrapServers.Length > 0,
@@ -50,9 +50,7 @@ internal static class EventLogSetup
 /// <summary>
 /// Runs the log's loops with the host. A fault ends the process: see the host's treatment of failed loops.
 /// </summary>
-internal sealed class EventLogLoops(IServiceProvider services) : BackgroundService
+internal sealed class EventLogLoops(ILogAdmin log) : BackgroundService
 {
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => EventLogSetup.IsKafka(services)
-        ? services.GetRequiredService<KafkaLog>().RunAsync(stoppingToken)
-        : services.GetRequiredService<PostgresLog>().RunAsync(stoppingToken);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => log.RunAsync(stoppingToken);
 }

@@ -1,8 +1,14 @@
 namespace Platform;
 
-/// <summary>Sets an installation's log up and looks at whether it keeps what it promises.</summary>
+/// <summary>Sets an installation's log up, keeps it going, and looks at whether it keeps what it promises.</summary>
 public interface ILogAdmin
 {
+    /// <summary>
+    /// Keeps this process's log going until told to stop; without it nothing is appended. Called once. Outlives outages
+    /// of what the log is kept in.
+    /// </summary>
+    Task RunAsync(CancellationToken stop);
+
     /// <summary>Creates the registered topics that are not there yet. Safe to repeat.</summary>
     /// <returns>How many were created.</returns>
     /// <exception cref="LogNotReadyException">One exists with another number of partitions; nothing was

@@ -20,7 +20,10 @@ internal sealed partial class CountVotes(
 {
     public const string Group = "count";
 
-    private static readonly Meter Meter = new("Voting");
+    /// <summary>Everything that the module measures is this meter's.</summary>
+    public const string MeterName = "Voting";
+
+    private static readonly Meter Meter = new(MeterName);
     private static readonly Counter<long> OutcomesSaid =
         Meter.CreateCounter<long>("voting_outcomes", description: "Records of votes by their outcome");
     private static readonly Histogram<double> BatchSeconds =
