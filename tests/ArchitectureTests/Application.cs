@@ -20,6 +20,7 @@ internal static class Application
             $"--Keys:MasterKey={Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))}",
             "--Log:Provider=postgres",
             "--Voting:Reservations=in-process",
+            "--Archive:Directory=archive",
         ]));
         return look(app);
     }

@@ -14,11 +14,14 @@ public sealed class Installation : IAsyncDisposable
     private readonly ConcurrentQueue<HostProcess> _hosts = new();
     private readonly ConcurrentDictionary<string, Lazy<Task<string>>> _staffTokens = new();
     private readonly SandboxProcess _sandbox;
+    private readonly string _archive;
     private readonly Dictionary<string, string> _settings;
 
-    private Installation(TestDatabase database, SandboxProcess sandbox, Dictionary<string, string> settings)
+    private Installation(
+        TestDatabase database, SandboxProcess sandbox, string archive, Dictionary<string, string> settings)
     {
         Database = database;
+        _archive = archive;
         _sandbox = sandbox;
         _settings = settings;
     }
@@ -133,6 +136,7 @@ public sealed class Installation : IAsyncDisposable
         foreach (var host in _hosts) await host.DisposeAsync();
         await _sandbox.DisposeAsync();
         await Database.DisposeAsync();
+        Directory.Delete(_archive, recursive: true);
     }
 
     private static async Task<Installation> PrepareAsync(
@@ -142,10 +146,12 @@ public sealed class Installation : IAsyncDisposable
         try
         {
             var all = Defaults(sandbox.Address);
+            var archive = Directory.CreateTempSubdirectory("voting-archive-").FullName;
+            all["Archive__Directory"] = archive;
             foreach (var (key, value) in settings) all[key] = value;
             var database = await NewDatabaseAsync(postgres, all, cancel);
             all["Database__ConnectionString"] = database.ConnectionString;
-            return new(database, sandbox, all);
+            return new(database, sandbox, archive, all);
         }
         catch
         {

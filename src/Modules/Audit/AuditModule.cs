@@ -12,9 +12,10 @@ public static partial class AuditModule
     /// <summary>Nothing yet that would be stored.</summary>
     public static MigrationSet Migrations { get; } = new("audit", typeof(AuditModule).Assembly);
 
-    /// <summary>Registers what the roles need: nothing so far.</summary>
+    /// <summary>Registers settings and services, and the loops of the roles.</summary>
     public static void AddAudit(this IHostApplicationBuilder host, Role roles)
     {
+        host.Services.AddArchive(roles);
     }
 
     /// <summary>Maps the endpoints of the roles: none so far, which a process of this role alone says.</summary>
