@@ -11,6 +11,9 @@ public enum KeyAlgorithm
 
     /// <summary>32 random bytes, for MACs and encryption.</summary>
     Secret32,
+
+    /// <summary>Signs: Ed25519 (RFC 8032). Never published in the JWKS: what it signs has a form of its own.</summary>
+    Ed25519,
 }
 
 /// <summary>

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using Npgsql;
+using NSec.Cryptography;
 
 namespace Platform;
 
@@ -105,7 +106,8 @@ public sealed class KeyRing
 
     /// <returns>The keys whose public halves everybody may see, for the JWKS.</returns>
     public IReadOnlyList<SigningKey> Published() =>
-        [.. _purposes.Where(purpose => purpose.Published).SelectMany(purpose => Of(purpose.Name).Signing)];
+        [.. _purposes.Where(purpose => purpose is { Published: true, Algorithm: not KeyAlgorithm.Ed25519 })
+            .SelectMany(purpose => Of(purpose.Name).Signing)];
 
     private async Task ReadAsync(Dictionary<string, Ring> found, CancellationToken cancel)
     {
@@ -142,7 +144,7 @@ public sealed class KeyRing
         }
 
         if (algorithm == SecretAlgorithm) ring.Secrets.Add(secret);
-        else ring.Signing.Add(new(keyId, algorithm == "RS256" ? KeyAlgorithm.Rs256 : KeyAlgorithm.Es256, secret));
+        else ring.Signing.Add(new(keyId, StoredAlgorithm(algorithm), secret));
     }
 
     // The key's id is authenticated too, so that rows cannot be swapped within a purpose.
@@ -152,7 +154,15 @@ public sealed class KeyRing
     {
         KeyAlgorithm.Rs256 => "RS256",
         KeyAlgorithm.Es256 => "ES256",
+        KeyAlgorithm.Ed25519 => "Ed25519",
         _ => SecretAlgorithm,
+    };
+
+    private static KeyAlgorithm StoredAlgorithm(string name) => name switch
+    {
+        "RS256" => KeyAlgorithm.Rs256,
+        "Ed25519" => KeyAlgorithm.Ed25519,
+        _ => KeyAlgorithm.Es256,
     };
 
     private static (string KeyId, byte[] Secret, byte[]? PublicKey) Generate(KeyAlgorithm algorithm)
@@ -163,13 +173,23 @@ public sealed class KeyRing
             return (random, RandomNumberGenerator.GetBytes(32), null);
         }
 
+        if (algorithm is KeyAlgorithm.Ed25519)
+        {
+            using var made = Key.Create(
+                SignatureAlgorithm.Ed25519, new() { ExportPolicy = KeyExportPolicies.AllowPlaintextExport });
+            var encoded = made.Export(KeyBlobFormat.PkixPublicKey);
+            return (KeyIdOf(encoded), made.Export(KeyBlobFormat.PkixPrivateKey), encoded);
+        }
+
         using AsymmetricAlgorithm pair = algorithm is KeyAlgorithm.Rs256
             ? RSA.Create(2048)
             : ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var publicKey = pair.ExportSubjectPublicKeyInfo();
-        var keyId = Base64Url.EncodeToString(SHA256.HashData(publicKey).AsSpan(0, 16));
-        return (keyId, pair.ExportPkcs8PrivateKey(), publicKey);
+        return (KeyIdOf(publicKey), pair.ExportPkcs8PrivateKey(), publicKey);
     }
+
+    private static string KeyIdOf(byte[] publicKey) =>
+        Base64Url.EncodeToString(SHA256.HashData(publicKey).AsSpan(0, 16));
 
     private sealed class Ring
     {

@@ -21,5 +21,6 @@ public static class KeySetup
     /// <summary>Says that there are keys for a purpose. Its first one is made by the verb <c>migrate</c>.</summary>
     public static IServiceCollection AddKeyPurpose(
         this IServiceCollection services, string name, KeyAlgorithm algorithm, bool published = false) =>
-        services.AddSingleton(new KeyPurpose(name, algorithm, published && algorithm is not KeyAlgorithm.Secret32));
+        services.AddSingleton(new KeyPurpose(
+            name, algorithm, published && algorithm is KeyAlgorithm.Rs256 or KeyAlgorithm.Es256));
 }
