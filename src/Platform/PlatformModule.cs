@@ -10,7 +10,9 @@ public static class PlatformModule
     /// <summary>Keys and the PostgreSQL log, in schema <c>platform</c>.</summary>
     public static MigrationSet Migrations { get; } = new("platform", typeof(PlatformModule).Assembly);
 
-    /// <summary>Registers settings, logs, HTTP, shards, keys, tokens, the event log and Redis.</summary>
+    /// <summary>
+    /// Registers settings, logs, HTTP, shards, keys, tokens, the event log, the outboxes' relay and Redis.
+    /// </summary>
     public static void AddPlatform(this WebApplicationBuilder builder, Role roles)
     {
         var services = builder.Services;
@@ -22,6 +24,7 @@ public static class PlatformModule
         services.AddKeys();
         services.AddTokens();
         services.AddEventLog(roles);
+        services.AddOutboxRelay(roles);
         services.AddRedis(builder.Configuration);
         builder.AddPlatformHttp(roles);
     }

@@ -38,7 +38,8 @@ internal sealed class KafkaSiteLog(KafkaCluster cluster) : SiteLog, IDisposable
 
     // What is expected of an installation: the mock cluster cannot be asked by the verb that creates them.
     private static readonly (string Name, int Partitions)[] Topics =
-        [("votes", VotePartitions), ("vote-outcomes", VotePartitions), ("tallies", 4), ("revocations", 1)];
+        [("votes", VotePartitions), ("vote-outcomes", VotePartitions), ("tallies", 4), ("revocations", 1),
+            ("domain-events", 4)];
 
     private readonly string _prefix = KafkaCluster.NewPrefix();
     private string _bootstraps = "";

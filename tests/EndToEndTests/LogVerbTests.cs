@@ -6,7 +6,7 @@ namespace EndToEndTests;
 public sealed class LogVerbTests(Site site, KafkaCluster cluster)
 {
     private static readonly (string Name, int Partitions)[] Topics =
-        [("votes", 16), ("vote-outcomes", 16), ("tallies", 4), ("revocations", 1)];
+        [("votes", 16), ("vote-outcomes", 16), ("tallies", 4), ("revocations", 1), ("domain-events", 4)];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

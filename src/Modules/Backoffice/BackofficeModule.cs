@@ -9,23 +9,21 @@ namespace Backoffice;
 /// <summary>The module's one entry: only the host calls it.</summary>
 public static class BackofficeModule
 {
-    // Begins the subject of every token that no account stands behind.
-    private const string OperatorPrefix = "operator-";
-
-    private static readonly TimeSpan TokenLifetime = TimeSpan.FromHours(12);
-
-    /// <summary>Nothing yet that would be stored: staff have tokens, no accounts.</summary>
+    /// <summary>What staff did, on its way to the log, in the control database.</summary>
     public static MigrationSet Migrations { get; } = new("backoffice", typeof(BackofficeModule).Assembly);
 
     /// <summary>Registers the settings, and that operators' tokens open nothing where accounts are required.</summary>
     public static void AddBackoffice(this IHostApplicationBuilder host, Role roles)
     {
         host.Services.AddSettings<BackofficeOptions>("Backoffice");
+        host.Services.AddSingleton<BackofficeDatabase>();
+        host.Services.AddOutbox<BackofficeDatabase>(OutboxPlaces.Control);
+        host.Services.AddSingleton<IssueStaffToken>();
         host.Services.AddSingleton<StaffAdmission>(services =>
         {
             var options = services.GetRequiredService<IOptions<BackofficeOptions>>();
             return caller => !options.Value.RequireAccounts
-                || !caller.Subject.StartsWith(OperatorPrefix, StringComparison.Ordinal);
+                || !caller.Subject.StartsWith(IssueStaffToken.SubjectPrefix, StringComparison.Ordinal);
         });
     }
 
@@ -34,10 +32,12 @@ public static class BackofficeModule
     {
     }
 
-    /// <summary>Loads the keys and signs a staff token for 12 hours, while accounts are not required.</summary>
+    /// <summary>
+    /// Loads the keys and signs a staff token for 12 hours, while accounts are not required; the log tells of it.
+    /// </summary>
     /// <param name="services">The application's.</param>
     /// <param name="role">manager, investigator, auditor or admin.</param>
-    /// <param name="cancel">Ends the loading.</param>
+    /// <param name="cancel">Ends the wait.</param>
     /// <exception cref="InvalidSettingsException">Accounts are required, or there is no such role.</exception>
     public static async Task<string> IssueStaffTokenAsync(
         IServiceProvider services, string role, CancellationToken cancel)
@@ -55,6 +55,6 @@ public static class BackofficeModule
         }
 
         await services.GetRequiredService<KeyRing>().LoadAsync(cancel);
-        return services.GetRequiredService<StaffTokens>().Issue(OperatorPrefix + role, role, TokenLifetime);
+        return await services.GetRequiredService<IssueStaffToken>().HandleAsync(role, cancel);
     }
 }

@@ -21,9 +21,12 @@ public static class IdentityModule
         services.AddKeyPurpose(SessionTokens.IdTokenKeyPurpose, KeyAlgorithm.Rs256, published: true);
         services.AddKeyPurpose(RefreshToken.KeyPurpose, KeyAlgorithm.Secret32);
         services.AddKeyPurpose(SignIn.LoginKeyPurpose, KeyAlgorithm.Secret32);
+        services.AddKeyPurpose(UserEvents.PseudonymKeyPurpose, KeyAlgorithm.Secret32);
         services.AddSingleton(Revocations.Topic);
         services.TryAddSingleton(_ => RandomNumberGenerator.Create());
         services.AddSingleton<IdentityDatabase>();
+        services.AddOutbox<IdentityDatabase>(OutboxPlaces.Shards);
+        services.AddSingleton<UserEvents>();
         services.AddSingleton<ProviderHttp>();
         services.AddSingleton<Providers>();
         services.AddSingleton<SignIn>();

@@ -34,6 +34,7 @@ public static class VotingModule
 
         services.AddMeter(CountVotes.MeterName);
         services.TryAddSingleton<VotingDatabase>();
+        services.AddOutbox<VotingDatabase>(OutboxPlaces.Control | OutboxPlaces.Shards);
         services.AddSingleton(provider => new EventMac(provider.GetRequiredService<KeyRing>().Secrets(MacKeyPurpose)));
         services.AddSingleton(Reservations);
         services.AddSingleton<IBallotStore, PostgresBallotStore>();

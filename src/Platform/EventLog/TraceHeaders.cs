@@ -12,6 +12,20 @@ internal static class TraceHeaders
     // W3C asks for at least 512 to be passed on; what is longer is left out, as it allows.
     private const int StateLengthMax = 512;
 
+    /// <summary>What goes on of the current activity: both null when none is recorded.</summary>
+    public static (string? Parent, string? State) Current =>
+        Activity.Current is { Recorded: true, IdFormat: ActivityIdFormat.W3C, Id: { } parent } activity
+            ? (parent, activity.TraceStateString is { Length: > 0 and <= StateLengthMax } said ? said : null)
+            : default;
+
+    /// <returns>The headers of a context that was kept; null when there is none.</returns>
+    public static LogHeader[]? Of(string? parent, string? state)
+    {
+        if (parent is null) return null;
+        var header = new LogHeader(Parent, Encoding.ASCII.GetBytes(parent));
+        return state is null ? [header] : [header, new(State, Encoding.ASCII.GetBytes(state))];
+    }
+
     /// <returns>The same for several; the list itself when nothing is to be added.</returns>
     public static IReadOnlyList<LogRecord> Attach(IReadOnlyList<LogRecord> records) =>
         Activity.Current is { Recorded: true } ? [.. records.Select(record => Attach(record))] : records;

@@ -31,6 +31,9 @@ public abstract class ModuleDatabase : IAsyncDisposable
     /// <summary>The control database; this module's schema there has the module's name.</summary>
     public NpgsqlDataSource Control { get; }
 
+    /// <summary>The module's schema in the control database.</summary>
+    public string ControlSchema => _module;
+
     /// <summary>All shards, by number.</summary>
     public IEnumerable<ModuleShard> Shards => _map.Shards.Select(shard => _shards[shard.Number]);
 

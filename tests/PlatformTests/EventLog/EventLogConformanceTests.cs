@@ -8,7 +8,7 @@ namespace PlatformTests;
 public abstract class EventLogConformanceTests : IAsyncLifetime
 {
     /// <summary>The topics that an installation under test has.</summary>
-    protected static readonly Topic[] Topics = [new("orders", 4), new("single", 1)];
+    protected static readonly Topic[] Topics = [new("orders", 4), new("single", 1), Outbox.Topic];
     protected static readonly TopicPartition Single = new("single", 0);
     protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 

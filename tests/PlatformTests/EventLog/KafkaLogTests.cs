@@ -7,7 +7,7 @@ using Testing;
 namespace PlatformTests;
 
 /// <summary>The Kafka log keeps what every log promises, and what only it can be asked for.</summary>
-public sealed class KafkaLogTests(KafkaCluster cluster) : FaultConformanceTests
+public sealed class KafkaLogTests(KafkaCluster cluster, Postgres postgres) : RelayConformanceTests(postgres)
 {
     private readonly List<Opened> _opened = [];
     private readonly string _prefix = KafkaCluster.NewPrefix();

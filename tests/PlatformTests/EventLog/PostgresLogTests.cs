@@ -7,14 +7,14 @@ using Testing;
 namespace PlatformTests;
 
 /// <summary>The PostgreSQL log keeps what every log promises, and what only it can be asked for.</summary>
-public sealed class PostgresLogTests(Postgres postgres) : FaultConformanceTests
+public sealed class PostgresLogTests(Postgres postgres) : RelayConformanceTests(postgres)
 {
     private readonly List<Opened> _opened = [];
     private TestDatabase _database = null!;
 
     public override async ValueTask InitializeAsync()
     {
-        _database = await postgres.NewPlatformDatabaseAsync(Cancel);
+        _database = await Postgres.NewPlatformDatabaseAsync(Cancel);
         await using var log = New(_database.ConnectionString, new());
         Assert.Equal(Topics.Length, await log.EnsureTopicsAsync(Cancel));
     }

@@ -75,7 +75,7 @@ public sealed class RunScheduleTests(Postgres postgres) : IAsyncLifetime
     {
         var id = await CreateAsync("+ interval '1 h'", null);
 
-        await _services.GetRequiredService<PublishSurvey>().PublishAsync(id, onlyIfDue: true, Cancel);
+        await _services.GetRequiredService<PublishSurvey>().PublishAsync(id, onlyIfDue: true, SurveyHost.Actor, Cancel);
 
         Assert.Equal("draft", await StatusAsync(id));
     }
@@ -103,7 +103,7 @@ public sealed class RunScheduleTests(Postgres postgres) : IAsyncLifetime
     private async Task<int> CreateAsync(string? opens, string? closes)
     {
         var body = JsonSerializer.Deserialize(Bodies.Survey().ToJsonString(), SurveyJson.Default.SurveyBody)!;
-        var outcome = await _services.GetRequiredService<WriteSurvey>().CreateAsync(body, Cancel);
+        var outcome = await _services.GetRequiredService<WriteSurvey>().CreateAsync(body, SurveyHost.Actor, Cancel);
         var id = int.Parse(Assert.IsType<SurveyOutcome.Created>(outcome).Survey.Id);
         await ExecuteAsync($"""
             UPDATE voting.surveys SET opens_at = {(opens is null ? "NULL" : $"now() {opens}")},
@@ -113,7 +113,8 @@ public sealed class RunScheduleTests(Postgres postgres) : IAsyncLifetime
     }
 
     private async Task PublishAsync(int id) => Assert.IsType<SurveyOutcome.Moved>(
-        await _services.GetRequiredService<PublishSurvey>().PublishAsync(id, onlyIfDue: false, Cancel));
+        await _services.GetRequiredService<PublishSurvey>()
+            .PublishAsync(id, onlyIfDue: false, SurveyHost.Actor, Cancel));
 
     // Published surveys keep their times, so the guard has to look away for this one.
     private Task LetPassAsync(int id) => ExecuteAsync($"""

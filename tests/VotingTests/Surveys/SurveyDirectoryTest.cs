@@ -82,7 +82,7 @@ public abstract class SurveyDirectoryTest(Postgres postgres) : IAsyncLifetime
     private protected async Task<int> CreateAsync()
     {
         var body = JsonSerializer.Deserialize(Bodies.Survey().ToJsonString(), SurveyJson.Default.SurveyBody)!;
-        var outcome = await Services.GetRequiredService<WriteSurvey>().CreateAsync(body, Cancel);
+        var outcome = await Services.GetRequiredService<WriteSurvey>().CreateAsync(body, SurveyHost.Actor, Cancel);
         return int.Parse(Assert.IsType<SurveyOutcome.Created>(outcome).Survey.Id);
     }
 
@@ -94,10 +94,12 @@ public abstract class SurveyDirectoryTest(Postgres postgres) : IAsyncLifetime
     }
 
     private protected async Task PublishAsync(int id) => Assert.IsType<SurveyOutcome.Moved>(
-        await Services.GetRequiredService<PublishSurvey>().PublishAsync(id, onlyIfDue: false, Cancel));
+        await Services.GetRequiredService<PublishSurvey>()
+            .PublishAsync(id, onlyIfDue: false, SurveyHost.Actor, Cancel));
 
     private protected async Task FinishAsync(int id) => Assert.IsType<SurveyOutcome.Moved>(
-        await Services.GetRequiredService<PublishSurvey>().FinishAsync(id, onlyIfDue: false, Cancel));
+        await Services.GetRequiredService<PublishSurvey>()
+            .FinishAsync(id, onlyIfDue: false, SurveyHost.Actor, Cancel));
 
     private protected Task FinalizeAsync(int id, string votes) => ExecuteAsync($"""
         UPDATE voting.surveys SET status = 'finished', final_statement = 'a.b.c', final_version = 7, final_ballots = 3,

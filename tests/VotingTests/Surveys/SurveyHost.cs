@@ -20,6 +20,9 @@ internal sealed class SurveyHost : IAsyncDisposable
 
     private readonly WebApplication _app;
 
+    /// <summary>Who gives orders that come by no request.</summary>
+    public static EventActor Actor { get; } = new("test", "manager");
+
     private SurveyHost(WebApplication app, TestDatabase database)
     {
         (_app, Database) = (app, database);

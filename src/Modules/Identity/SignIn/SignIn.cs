@@ -8,8 +8,8 @@ namespace Identity;
 
 /// <summary>Finds or makes the voter behind a login, and opens a session.</summary>
 internal sealed class SignIn(
-    IdentityDatabase database, KeyRing keys, RandomNumberGenerator random, IOptions<IdentityOptions> options,
-    TimeProvider clock)
+    IdentityDatabase database, KeyRing keys, RandomNumberGenerator random, UserEvents events,
+    IOptions<IdentityOptions> options, TimeProvider clock)
 {
     public const string LoginKeyPurpose = "login-keys";
 
@@ -66,6 +66,8 @@ internal sealed class SignIn(
         // A session lies where its voter lies, and says so itself.
         voterId.AsSpan(0, 2).CopyTo(sessionId);
         var now = clock.GetUtcNow();
+        // Told only where the statement makes the voter.
+        var registered = events.Registered(voterId, now);
         // The voter's row may be missing although the login is there: they lie apart, and processes die in between.
         await using var command = shard.Command(
             """
@@ -74,7 +76,11 @@ internal sealed class SignIn(
                 SELECT $8, $3, $5, $9 FROM $schema$.shard WHERE epoch = $1
                 ON CONFLICT DO NOTHING RETURNING 1),
             voter AS (
-                INSERT INTO $schema$.voters (voter_id, created_at) SELECT $2, $5 FROM spent ON CONFLICT DO NOTHING),
+                INSERT INTO $schema$.voters (voter_id, created_at) SELECT $2, $5 FROM spent ON CONFLICT DO NOTHING
+                RETURNING 1),
+            told AS (
+                INSERT INTO $schema$.outbox (aggregate, event, traceparent, tracestate)
+                SELECT $10, $11, $12, $13 FROM voter),
             outlived AS (
                 DELETE FROM $schema$.sessions
                 WHERE voter_id = $2 AND (expires_at < $6 OR ended_at < $6) AND EXISTS (SELECT FROM spent))
@@ -84,7 +90,8 @@ internal sealed class SignIn(
             RETURNING COALESCE((SELECT verified FROM $schema$.voters WHERE voter_id = $2), false)
             """,
             shard.Entry.Epoch, voterId, sessionId, device, now, now - TimeSpan.FromDays(1),
-            now + options.Value.SessionLifetime, login.Digest, login.ExpiresAt);
+            now + options.Value.SessionLifetime, login.Digest, login.ExpiresAt,
+            registered.Aggregate, registered.Bytes, registered.TraceParent, registered.TraceState);
         return await command.ExecuteScalarAsync(cancel) is bool verified
             ? new(sessionId, voterId, device, 1, verified)
             : null;

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Npgsql;
 using Platform;
 using Voting.Contracts;
 
@@ -11,12 +12,13 @@ namespace Voting;
 /// <summary>Signs final results: each once, by one compare-and-swap; it never changes afterwards.</summary>
 internal sealed partial class FinalResults(
     VotingDatabase database, ReadTalliesHandler tallies, KeyRing keys, IOptions<TokenOptions> tokens,
-    TimeProvider clock,
-    ILogger<FinalResults> logger)
+    EventStamps stamps, TimeProvider clock, ILogger<FinalResults> logger)
 {
     public const string KeyPurpose = "result";
 
     private const string Type = "survey-result+jwt";
+
+    private static readonly EventActor Actor = EventActor.System("closing");
 
     // Asked four times a second; whoever reads the log needs it less often.
     private static readonly TimeSpan HeldUpInterval = TimeSpan.FromMinutes(1);
@@ -46,22 +48,37 @@ internal sealed partial class FinalResults(
         var (ballots, version) = (parts.Sum(part => part.Ballots), parts.Sum(part => part.Version));
         var finalAt = clock.GetUtcNow();
         var statement = Sign(survey.Id, version, ballots, votes, finalAt);
-        await using var swap = database.Control.CreateCommand("""
+        var result = new FinalResult(statement, version, ballots, votes, finalAt);
+        return await StoreAsync(survey.Id, result, fences, cancel);
+    }
+
+    private async Task<bool> StoreAsync(
+        int survey, FinalResult result, IReadOnlyDictionary<int, long> fences, CancellationToken cancel)
+    {
+        await using var connection = await database.Control.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await using var swap = new NpgsqlCommand("""
             UPDATE voting.surveys SET status = 'finished', final_statement = $2, final_version = $3, final_ballots = $4,
                 final_votes = $5::jsonb, final_at = $6
             WHERE id = $1 AND status = 'closing' AND final_statement IS NULL
-            """);
-        swap.Parameters.Add(new() { Value = survey.Id });
-        swap.Parameters.Add(new() { Value = statement });
-        swap.Parameters.Add(new() { Value = version });
-        swap.Parameters.Add(new() { Value = ballots });
-        var byOption = votes.ToDictionary(vote => vote.Key.ToString(CultureInfo.InvariantCulture), vote => vote.Value);
+            """, connection, transaction);
+        swap.Parameters.Add(new() { Value = survey });
+        swap.Parameters.Add(new() { Value = result.Statement });
+        swap.Parameters.Add(new() { Value = result.Version });
+        swap.Parameters.Add(new() { Value = result.Ballots });
+        var byOption = result.Votes
+            .ToDictionary(vote => vote.Key.ToString(CultureInfo.InvariantCulture), vote => vote.Value);
         swap.Parameters.Add(new()
         {
             Value = JsonSerializer.Serialize(byOption, FinalVotesJson.Default.DictionaryStringInt64),
         });
-        swap.Parameters.Add(new() { Value = finalAt });
-        return await swap.ExecuteNonQueryAsync(cancel) == 1;
+        swap.Parameters.Add(new() { Value = result.FinalAt });
+        if (await swap.ExecuteNonQueryAsync(cancel) != 1) return false;
+        await transaction.WriteEventAsync(
+            database.ControlSchema, SurveyEvents.Finalized(stamps.New(Actor, result.FinalAt), survey, result, fences),
+            cancel);
+        await transaction.CommitAsync(CancellationToken.None);
+        return true;
     }
 
     private void SayHeldUp(int survey, long poison)

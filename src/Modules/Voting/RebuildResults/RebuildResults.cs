@@ -15,7 +15,8 @@ internal sealed record SurveyRecount(int Survey, long Ballots, int Corrected, lo
 /// Recounts the shards' rows by SQL of its own and corrects the tallies that differ: in the shards, and in the log so
 /// that live results follow. Consumers may go on counting meanwhile.
 /// </summary>
-internal sealed class RebuildResults(VotingDatabase database, RecountRows rows, IEventLog log, ShardMap map)
+internal sealed class RebuildResults(
+    VotingDatabase database, RecountRows rows, IEventLog log, ShardMap map, EventStamps stamps)
 {
     /// <summary>A signed result never changes: where it is not what the rows give, both are left as they are.</summary>
     /// <param name="only">The survey; null means all that were ever published.</param>
@@ -97,6 +98,9 @@ internal sealed class RebuildResults(VotingDatabase database, RecountRows rows, 
         });
         await Task.WhenAll(said);
         await write.ExecuteNonQueryAsync(cancel);
+        var told = OperatorEvents.ResultsRebuilt(
+            stamps.New(EventActor.Operator), partition, wrong.Select(tally => tally.Survey));
+        await transaction.WriteEventAsync(shard, told, cancel);
         await transaction.CommitAsync(CancellationToken.None);
         return [.. wrong.Select(tally => tally.Survey)];
     }

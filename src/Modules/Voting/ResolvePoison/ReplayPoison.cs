@@ -7,7 +7,8 @@ namespace Voting;
 /// Says a record again that was set aside and can be decoded by now, so that counting decides it in its old place.
 /// </summary>
 internal sealed class ReplayPoison(
-    VotingDatabase database, IBallotStore store, IEventLog log, EventMac mac, ShardMap map, TimeProvider clock)
+    VotingDatabase database, IBallotStore store, IEventLog log, EventMac mac, ShardMap map, EventStamps stamps,
+    TimeProvider clock)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan CountedWithin = TimeSpan.FromSeconds(10);
@@ -40,6 +41,8 @@ internal sealed class ReplayPoison(
         var replay = new VoteReplayed(partition, offset, found.SeenAt, found.Bytes);
         var record = new LogRecord(
             vote.VoterKey.ToBytes(), replay.ToBytes(mac), await HeadersAsync(votes, offset, found.Bytes, cancel));
+        // Before it happens: what an operator asked for is told even if nobody ever learns what became of it.
+        await TellAsync(partition, offset, cancel);
         var appendedAs = await log.AppendAsync(votes, record, cancel);
         for (var began = clock.GetTimestamp(); clock.GetElapsedTime(began) < CountedWithin;)
         {
@@ -49,6 +52,16 @@ internal sealed class ReplayPoison(
         }
 
         return new ReplayOutcome.NotCountedYet(appendedAs);
+    }
+
+    private async Task TellAsync(int partition, long offset, CancellationToken cancel)
+    {
+        var shard = database.OfPartition(partition);
+        await using var connection = await shard.Source.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await transaction.WriteEventAsync(
+            shard, OperatorEvents.PoisonReplayed(stamps.New(EventActor.Operator), partition, offset), cancel);
+        await transaction.CommitAsync(CancellationToken.None);
     }
 
     /// <summary>Receipt and idempotency key travel beside the bytes, and were not kept with them.</summary>

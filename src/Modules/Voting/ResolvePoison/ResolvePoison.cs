@@ -1,3 +1,4 @@
+using Npgsql;
 using Platform;
 
 namespace Voting;
@@ -14,7 +15,7 @@ internal sealed record PoisonSeen(
 /// What operators do with records that could not be decoded: look at them, and settle that they are no votes. Those
 /// that can be decoded by now are another matter (<see cref="ReplayPoison"/>).
 /// </summary>
-internal sealed class ResolvePoison(VotingDatabase database, ShardMap map)
+internal sealed class ResolvePoison(VotingDatabase database, ShardMap map, EventStamps stamps)
 {
     /// <returns>All of them, by partition and offset.</returns>
     public async Task<List<PoisonSeen>> ListAsync(CancellationToken cancel)
@@ -46,13 +47,25 @@ internal sealed class ResolvePoison(VotingDatabase database, ShardMap map)
     {
         if (partition < 0 || partition >= map.Partitions) return false;
         var shard = database.OfPartition(partition);
-        await using var settle = shard.Source.CreateCommand($"""
-            UPDATE {shard.Schema}.poison SET resolved_at = coalesce(resolved_at, now())
-            WHERE partition = $1 AND "offset" = $2 AND (SELECT epoch FROM {shard.Schema}.shard) = $3
-            """);
+        await using var connection = await shard.Source.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await using var settle = new NpgsqlCommand($"""
+            WITH found AS (
+                SELECT partition, "offset", resolved_at IS NULL AS is_open FROM {shard.Schema}.poison
+                WHERE partition = $1 AND "offset" = $2 AND (SELECT epoch FROM {shard.Schema}.shard) = $3 FOR UPDATE),
+            settled AS (
+                UPDATE {shard.Schema}.poison AS record SET resolved_at = now() FROM found
+                WHERE (record.partition, record."offset") = (found.partition, found."offset") AND is_open)
+            SELECT is_open FROM found
+            """, connection, transaction);
         settle.Parameters.Add(new() { Value = partition });
         settle.Parameters.Add(new() { Value = offset });
         settle.Parameters.Add(new() { Value = shard.Entry.Epoch });
-        return await settle.ExecuteNonQueryAsync(cancel) == 1;
+        if (await settle.ExecuteScalarAsync(cancel) is not bool isOpen) return false;
+        if (!isOpen) return true;
+        await transaction.WriteEventAsync(
+            shard, OperatorEvents.PoisonDismissed(stamps.New(EventActor.Operator), partition, offset), cancel);
+        await transaction.CommitAsync(CancellationToken.None);
+        return true;
     }
 }

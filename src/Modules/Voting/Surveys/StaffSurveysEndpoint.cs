@@ -45,21 +45,27 @@ internal static class StaffSurveysEndpoint
 
     private static async Task<IResult> CreateAsync(
         HttpContext context, WriteSurvey surveys, CancellationToken cancel) =>
-        SurveyAnswer.Of(await surveys.CreateAsync(await BodyAsync(context, mayNameIds: false), cancel));
+        SurveyAnswer.Of(await surveys.CreateAsync(await BodyAsync(context, mayNameIds: false), Actor(context), cancel));
 
     private static Task<IResult> UpdateAsync(
         string id, HttpContext context, WriteSurvey surveys, CancellationToken cancel) =>
         AnswerAsync(id, async number =>
-            await surveys.UpdateAsync(number, await BodyAsync(context, mayNameIds: true), cancel));
+            await surveys.UpdateAsync(
+                number, await BodyAsync(context, mayNameIds: true), Actor(context), cancel));
 
-    private static Task<IResult> PublishAsync(string id, PublishSurvey surveys, CancellationToken cancel) =>
-        AnswerAsync(id, number => surveys.PublishAsync(number, onlyIfDue: false, cancel));
+    private static Task<IResult> PublishAsync(
+        string id, HttpContext context, PublishSurvey surveys, CancellationToken cancel) =>
+        AnswerAsync(id, number => surveys.PublishAsync(number, onlyIfDue: false, Actor(context), cancel));
 
-    private static Task<IResult> FinishAsync(string id, PublishSurvey surveys, CancellationToken cancel) =>
-        AnswerAsync(id, number => surveys.FinishAsync(number, onlyIfDue: false, cancel));
+    private static Task<IResult> FinishAsync(
+        string id, HttpContext context, PublishSurvey surveys, CancellationToken cancel) =>
+        AnswerAsync(id, number => surveys.FinishAsync(number, onlyIfDue: false, Actor(context), cancel));
 
-    private static Task<IResult> DeleteAsync(string id, WriteSurvey surveys, CancellationToken cancel) =>
-        AnswerAsync(id, number => surveys.DeleteAsync(number, cancel));
+    private static Task<IResult> DeleteAsync(
+        string id, HttpContext context, WriteSurvey surveys, CancellationToken cancel) =>
+        AnswerAsync(id, number => surveys.DeleteAsync(number, Actor(context), cancel));
+
+    private static EventActor Actor(HttpContext context) => EventActor.Of(context.Staff());
 
     private static async Task<IResult> AnswerAsync(string id, Func<int, Task<SurveyOutcome>> order) =>
         JsonBody.TryParseId(id, out var number) ? SurveyAnswer.Of(await order(number)) : SurveyAnswer.NoSuchSurvey;

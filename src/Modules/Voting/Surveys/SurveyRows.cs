@@ -105,6 +105,13 @@ internal static class SurveyRows
     {
         await using var connection = await database.Control.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancel);
+        return await FindAsync(transaction, id, cancel);
+    }
+
+    /// <returns>The same in a transaction that holds the survey's row, or sees one state.</returns>
+    public static async Task<Survey?> FindAsync(NpgsqlTransaction transaction, int id, CancellationToken cancel)
+    {
+        var connection = transaction.Connection!;
         SurveyRow row;
         await using (var query = new NpgsqlCommand(
             $"SELECT {Columns} FROM voting.surveys s WHERE s.id = $1", connection, transaction))

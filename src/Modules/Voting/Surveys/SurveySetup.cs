@@ -17,6 +17,7 @@ internal static class SurveySetup
         services.AddSettings<SurveyDirectoryOptions>("Voting:Surveys");
         services.TryAddSingleton<VotingDatabase>();
         services.TryAddSingleton(_ => RandomNumberGenerator.Create());
+        services.AddEventStamps();
         services.AddSingleton<WriteSurvey>();
         services.AddSingleton<PublishSurvey>();
         services.AddSingleton<SurveyDirectory>();

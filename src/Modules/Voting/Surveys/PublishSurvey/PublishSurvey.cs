@@ -1,4 +1,5 @@
 using Npgsql;
+using Platform;
 using Voting.Contracts;
 
 namespace Voting;
@@ -6,14 +7,15 @@ namespace Voting;
 /// <summary>
 /// Publishes and finishes surveys, by the database's clock. Repeats, also concurrent ones, say the same again.
 /// </summary>
-internal sealed class PublishSurvey(VotingDatabase database)
+internal sealed class PublishSurvey(VotingDatabase database, EventStamps stamps)
 {
     /// <summary>Opens a draft for ballots; from then on it stays as it is.</summary>
     /// <param name="id">Of the survey.</param>
     /// <param name="onlyIfDue">Publish only if it is due by its own <c>opensAt</c> at this moment.</param>
+    /// <param name="actor">Whose order it is.</param>
     /// <param name="cancel">Ends the wait, not a commit under way.</param>
-    public Task<SurveyOutcome> PublishAsync(int id, bool onlyIfDue, CancellationToken cancel) => MoveAsync(
-        id, onlyIfDue, "opens_at",
+    public Task<SurveyOutcome> PublishAsync(int id, bool onlyIfDue, EventActor actor, CancellationToken cancel) =>
+        MoveAsync(id, onlyIfDue, "opens_at",
         "UPDATE voting.surveys SET status = 'published', start_date = $2 WHERE id = $1",
         survey => survey.Status switch
         {
@@ -22,27 +24,29 @@ internal sealed class PublishSurvey(VotingDatabase database)
             _ when survey.ClosesAt <= survey.Now => new SurveyOutcome.Invalid(
                 new Dictionary<string, string[]> { ["closesAt"] = ["This has passed: it would close at once."] }),
             _ => null,
-        }, cancel);
+        }, async (transaction, at) => SurveyEvents.Published(
+            stamps.New(actor, at), SurveyView.Of((await SurveyRows.FindAsync(transaction, id, cancel))!)), cancel);
 
     /// <summary>
     /// Ends the taking of ballots. What was accepted is still counted; the closing loop does the rest.
     /// </summary>
     /// <param name="id">Of the survey.</param>
     /// <param name="onlyIfDue">Finish only if it is due by its own <c>closesAt</c> at this moment.</param>
+    /// <param name="actor">Whose order it is.</param>
     /// <param name="cancel">Ends the wait, not a commit under way.</param>
-    public Task<SurveyOutcome> FinishAsync(int id, bool onlyIfDue, CancellationToken cancel) => MoveAsync(
-        id, onlyIfDue, "closes_at",
+    public Task<SurveyOutcome> FinishAsync(int id, bool onlyIfDue, EventActor actor, CancellationToken cancel) =>
+        MoveAsync(id, onlyIfDue, "closes_at",
         "UPDATE voting.surveys SET status = 'closing', finish_date = $2, closing_at = $2 WHERE id = $1",
         survey => survey.Status switch
         {
             SurveyStatus.Draft => new SurveyOutcome.NotOpen(),
             SurveyStatus.Published => null,
             _ => survey.Dates(),
-        }, cancel);
+        }, (_, at) => Task.FromResult(SurveyEvents.Finished(stamps.New(actor, at), id, at)), cancel);
 
     private async Task<SurveyOutcome> MoveAsync(
         int id, bool onlyIfDue, string dueColumn, string move, Func<Standing, SurveyOutcome?> settled,
-        CancellationToken cancel)
+        Func<NpgsqlTransaction, DateTimeOffset, Task<OutboxEvent>> told, CancellationToken cancel)
     {
         await using var connection = await database.Control.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
@@ -67,6 +71,7 @@ internal sealed class PublishSurvey(VotingDatabase database)
         }
 
         var moved = await ReadAsync(transaction, id, dueColumn, cancel);
+        await transaction.WriteEventAsync(database.ControlSchema, await told(transaction, survey.Now), cancel);
         await transaction.CommitAsync(CancellationToken.None);
         return moved!.Dates();
     }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Platform;
 
 namespace Voting;
 
@@ -11,6 +12,8 @@ namespace Voting;
 internal sealed partial class RunSchedule(
     VotingDatabase database, PublishSurvey surveys, TimeProvider clock, ILogger<RunSchedule> logger) : BackgroundService
 {
+    private static readonly EventActor Actor = EventActor.System("schedule");
+
     // A survey opens and closes within a second of its time; two indexed reads a second cost nothing.
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -49,8 +52,8 @@ internal sealed partial class RunSchedule(
         {
             // One transaction a survey, on a connection of its own: two surveys in one could wait for each other.
             var outcome = opens
-                ? await surveys.PublishAsync(id, onlyIfDue: true, cancel)
-                : await surveys.FinishAsync(id, onlyIfDue: true, cancel);
+                ? await surveys.PublishAsync(id, onlyIfDue: true, Actor, cancel)
+                : await surveys.FinishAsync(id, onlyIfDue: true, Actor, cancel);
             Ran(logger, id, opens ? "open" : "close", outcome.GetType().Name);
         }
     }

@@ -8,12 +8,15 @@ namespace Voting;
 /// <summary>
 /// Creates, changes and deletes drafts. Whoever changes a survey holds its row: orders about one follow each other.
 /// </summary>
-internal sealed class WriteSurvey(VotingDatabase database, MasterKey masterKey, RandomNumberGenerator random)
+internal sealed class WriteSurvey(
+    VotingDatabase database, MasterKey masterKey, RandomNumberGenerator random, EventStamps stamps)
 {
     private const int SecretBytes = 32;
 
     /// <param name="body">Well-formed (<see cref="SurveyRules.Malformations"/>).</param>
-    public async Task<SurveyOutcome> CreateAsync(SurveyBody body, CancellationToken cancel)
+    /// <param name="actor">Whose order it is.</param>
+    /// <param name="cancel">Ends the wait, not a commit under way.</param>
+    public async Task<SurveyOutcome> CreateAsync(SurveyBody body, EventActor actor, CancellationToken cancel)
     {
         var breaches = SurveyRules.Breaches(body);
         if (!breaches.None) return new SurveyOutcome.Invalid(breaches.Messages);
@@ -35,9 +38,11 @@ internal sealed class WriteSurvey(VotingDatabase database, MasterKey masterKey, 
             await insert.ExecuteNonQueryAsync(cancel);
         }
 
-        var written = await DraftRows.WriteAsync(transaction, id, body.Questions, cancel);
+        var view = View(id, body, await DraftRows.WriteAsync(transaction, id, body.Questions, cancel));
+        await transaction.WriteEventAsync(
+            database.ControlSchema, SurveyEvents.Created(stamps.New(actor), view), cancel);
         await transaction.CommitAsync(CancellationToken.None);
-        return new SurveyOutcome.Created(View(id, body, written));
+        return new SurveyOutcome.Created(view);
     }
 
     /// <summary>
@@ -45,8 +50,10 @@ internal sealed class WriteSurvey(VotingDatabase database, MasterKey masterKey, 
     /// </summary>
     /// <param name="id">Of the survey.</param>
     /// <param name="body">Well-formed (<see cref="SurveyRules.Malformations"/>).</param>
+    /// <param name="actor">Whose order it is.</param>
     /// <param name="cancel">Ends the wait, not a commit under way.</param>
-    public async Task<SurveyOutcome> UpdateAsync(int id, SurveyBody body, CancellationToken cancel)
+    public async Task<SurveyOutcome> UpdateAsync(
+        int id, SurveyBody body, EventActor actor, CancellationToken cancel)
     {
         await using var connection = await database.Control.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
@@ -70,13 +77,15 @@ internal sealed class WriteSurvey(VotingDatabase database, MasterKey masterKey, 
             await update.ExecuteNonQueryAsync(cancel);
         }
 
-        var written = await DraftRows.WriteAsync(transaction, id, body.Questions, cancel);
+        var view = View(id, body, await DraftRows.WriteAsync(transaction, id, body.Questions, cancel));
+        await transaction.WriteEventAsync(
+            database.ControlSchema, SurveyEvents.Updated(stamps.New(actor), view), cancel);
         await transaction.CommitAsync(CancellationToken.None);
-        return new SurveyOutcome.Updated(View(id, body, written));
+        return new SurveyOutcome.Updated(view);
     }
 
     /// <summary>Deletes a draft with all that is in it. Its ids are never given to others.</summary>
-    public async Task<SurveyOutcome> DeleteAsync(int id, CancellationToken cancel)
+    public async Task<SurveyOutcome> DeleteAsync(int id, EventActor actor, CancellationToken cancel)
     {
         await using var connection = await database.Control.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
@@ -87,6 +96,7 @@ internal sealed class WriteSurvey(VotingDatabase database, MasterKey masterKey, 
         await using var delete = new NpgsqlCommand("DELETE FROM voting.surveys WHERE id = $1", connection, transaction);
         delete.Parameters.Add(new() { Value = id });
         await delete.ExecuteNonQueryAsync(cancel);
+        await transaction.WriteEventAsync(database.ControlSchema, SurveyEvents.Deleted(stamps.New(actor), id), cancel);
         await transaction.CommitAsync(CancellationToken.None);
         return new SurveyOutcome.Deleted();
     }

@@ -1,0 +1,12 @@
+-- What staff and operators did, on its way to the log: written before or with what it tells of, deleted once the log
+-- has it.
+CREATE TABLE backoffice.outbox (
+    number      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    aggregate   text        NOT NULL CHECK (char_length(aggregate) BETWEEN 1 AND 200),
+    -- What the log takes at most.
+    event       bytea       NOT NULL CHECK (octet_length(event) <= 921600),
+    traceparent text,
+    tracestate  text,
+    written_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CHECK (tracestate IS NULL OR traceparent IS NOT NULL)
+);
