@@ -77,7 +77,7 @@ internal static partial class CommandLine
             StaffTokens.RunAsync(parsed.GetValue(staffRole)!, Settings(parsed, file), cancel));
         root.Subcommands.Add(new Command("admin", "What operators do by hand.")
         {
-            token, Poison(file), Rebuild(file), Log(file),
+            token, Poison(file), Rebuild(file), Log(file), Archive(file),
         });
         return root;
     }
@@ -95,6 +95,21 @@ internal static partial class CommandLine
         };
         check.SetAction((parsed, cancel) => LogTopicVerbs.CheckAsync(Settings(parsed, file), cancel));
         return new Command("log", "The event log's topics.") { init, check };
+    }
+
+    private static Command Archive(Option<FileInfo?> file)
+    {
+        var init = new Command("init", "Sets the archive's bucket up: Object Lock, retention, lifecycle.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        init.SetAction((parsed, cancel) => ArchiveVerbs.InitAsync(Settings(parsed, file), cancel));
+        var check = new Command("check", "Lists how the archive's bucket differs from that; exit code 1 if it does.")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        check.SetAction((parsed, cancel) => ArchiveVerbs.CheckAsync(Settings(parsed, file), cancel));
+        return new Command("archive", "Where evidence is kept.") { init, check };
     }
 
     private static Command Poison(Option<FileInfo?> file)

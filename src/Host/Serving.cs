@@ -1,3 +1,4 @@
+using Audit;
 using Platform;
 
 namespace Host;
@@ -12,6 +13,8 @@ internal static partial class Serving
         await app.Services.GetRequiredService<KeyRing>().LoadAsync(stop);
         // Nor may anything be appended to a log that is not as this version knows it.
         await app.Services.GetRequiredService<ILogAdmin>().RequireTopicsAsync(stop);
+        // Nor may evidence be put where it can be deleted.
+        await AuditModule.RequireArchiveAsync(app.Services, roles, stop);
         Composition.Map(app, roles);
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Host");
         app.Lifetime.ApplicationStarted.Register(() =>

@@ -15,7 +15,36 @@ public static partial class AuditModule
     /// <summary>Registers settings and services, and the loops of the roles.</summary>
     public static void AddAudit(this IHostApplicationBuilder host, Role roles)
     {
-        host.Services.AddArchive(roles);
+        host.AddArchive(roles);
+    }
+
+    /// <summary>
+    /// What has to hold before a process of role <see cref="Role.Audit"/> starts: what it archives cannot be deleted. A
+    /// store that does not answer is a warning only.
+    /// </summary>
+    /// <exception cref="InvalidSettingsException">The store that the settings name does not hold to that.</exception>
+    public static Task RequireArchiveAsync(IServiceProvider services, Role roles, CancellationToken cancel) =>
+        roles.HasFlag(Role.Audit) ? ArchiveSetup.RequireArchiveAsync(services, cancel) : Task.CompletedTask;
+
+    /// <summary>Sets the archive's store up, and says what was done, one a line. Safe to repeat.</summary>
+    /// <exception cref="IOException">The store did not answer or refused; the message is one line.</exception>
+    public static async Task InitArchiveAsync(IServiceProvider services, TextWriter output, CancellationToken cancel)
+    {
+        foreach (var done in await services.GetRequiredService<IArchiveAdmin>().InitAsync(cancel))
+            await output.WriteLineAsync(done);
+    }
+
+    /// <summary>Says how the archive's store differs from what the settings ask for, one difference a line.</summary>
+    /// <returns>False when it differs.</returns>
+    /// <exception cref="IOException">The store did not answer or refused; the message is one line.</exception>
+    public static async Task<bool> CheckArchiveAsync(
+        IServiceProvider services, TextWriter output, CancellationToken cancel)
+    {
+        var differences = await services.GetRequiredService<IArchiveAdmin>().DifferencesAsync(cancel);
+        foreach (var difference in differences) await output.WriteLineAsync(difference);
+        if (services.GetService<DirectoryArchive>() is { } directory)
+            await output.WriteLineAsync($"Note: {directory.Root} is a directory, which is not WORM.");
+        return differences.Count == 0;
     }
 
     /// <summary>Maps the endpoints of the roles: none so far, which a process of this role alone says.</summary>

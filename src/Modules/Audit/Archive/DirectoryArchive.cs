@@ -23,6 +23,25 @@ internal sealed class DirectoryArchive(string root) : IArchiveStore
     /// <summary>The directory, as an absolute path.</summary>
     public string Root { get; } = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
 
+    /// <summary>Makes the directory if it is not there, and sees whether it can be written to.</summary>
+    /// <exception cref="ArchiveStoreException">It cannot.</exception>
+    public void RequireWritable()
+    {
+        try
+        {
+            var incoming = Path.Combine(Root, Incoming);
+            MakeDirectory(incoming);
+            var trial = Path.Combine(incoming, Guid.NewGuid().ToString("N"));
+            File.WriteAllBytes(trial, []);
+            File.Delete(trial);
+        }
+        catch (Exception e) when (IsOfDisk(e))
+        {
+            throw new ArchiveStoreException(
+                $"Archive in {Root}: it cannot be written to: {e.Message.ReplaceLineEndings(" ")}", false, e);
+        }
+    }
+
     public async Task<ArchivedVersion> PutAsync(
         string key, ReadOnlyMemory<byte> content, string contentType, CancellationToken cancel)
     {
