@@ -34,7 +34,7 @@ public static class JsonBody
 
         try
         {
-            return await JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted)
+            return await JsonSerializer.DeserializeAsync(context.Request.BodyReader, type, context.RequestAborted)
                 ?? throw new MalformedRequestException(Problem.MalformedRequest, "The body is null.");
         }
         catch (JsonException e)
@@ -46,11 +46,15 @@ public static class JsonBody
         }
     }
 
-    private static bool IsPlainJson(HttpRequest request) =>
-        request.HasJsonContentType()
-        && (MediaTypeHeaderValue.Parse(request.ContentType).Charset.Value?.Trim('"') ?? "utf-8")
-            .Equals("utf-8", StringComparison.OrdinalIgnoreCase)
-        && request.Headers.ContentEncoding.Count == 0;
+    private static bool IsPlainJson(HttpRequest request)
+    {
+        if (request.Headers.ContentEncoding.Count != 0) return false;
+        // Nearly everybody writes it so, and then there is nothing to parse.
+        return request.ContentType is "application/json"
+            || (request.HasJsonContentType()
+                && (MediaTypeHeaderValue.Parse(request.ContentType).Charset.Value?.Trim('"') ?? "utf-8")
+                    .Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+    }
 
     /// <returns><c>$.questions[0].text</c> as the contract writes it: <c>questions[0].text</c>.</returns>
     /// <remarks>

@@ -20,7 +20,10 @@ public sealed record ProcessRoles(Role Roles)
 public static class Telemetry
 {
     /// <summary>Meters that are published whatever the modules are.</summary>
-    private static readonly string[] Meters = ["Platform", "Npgsql", "Microsoft.AspNetCore.*"];
+    /// <remarks>Of the server's own those alone that tell rate, errors and duration of each endpoint, and its
+    /// connections: every other one would be added to on the path of every vote.</remarks>
+    private static readonly string[] Meters =
+        ["Platform", "Npgsql", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel"];
 
     /// <summary>JSON logs on standard output, and metrics for the management listener.</summary>
     public static void AddTelemetry(this IServiceCollection services, ProcessRoles roles)

@@ -68,11 +68,11 @@ internal sealed class VoterBearer(VoterTokens tokens, RevokedTokens revoked) : B
     // Who it is stands in the request's VoterCaller; the framework only needs to know that somebody is there.
     private static readonly ClaimsPrincipal Somebody = new(new ClaimsIdentity(Access.Voter));
 
-    protected override async ValueTask<ClaimsPrincipal?> ReadAsync(string token)
+    protected override ValueTask<ClaimsPrincipal?> ReadAsync(string token)
     {
-        if (await tokens.ReadAsync(token) is not { } caller || revoked.Bars(caller)) return null;
+        if (tokens.Read(token) is not { } caller || revoked.Bars(caller)) return new((ClaimsPrincipal?)null);
         Context.Features.Set(caller);
-        return Somebody;
+        return new(Somebody);
     }
 }
 

@@ -15,18 +15,14 @@ public static class Jws
     /// <param name="payload">UTF-8 JSON; signed as it is.</param>
     public static string Sign(SigningKey key, string type, ReadOnlySpan<byte> payload)
     {
-        // By the default encoder the + of every such type would be spelt as an escape.
-        var typ = JsonEncodedText.Encode(type, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
-        var alg = key.JwsAlgorithm;
-        var header = Encoding.UTF8.GetBytes($$"""{"alg":"{{alg}}","typ":"{{typ}}","kid":"{{key.KeyId}}"}""");
-        var headerLength = Base64Url.GetEncodedLength(header.Length);
-        var length = headerLength + 1 + Base64Url.GetEncodedLength(payload.Length);
+        var header = Header(key, type);
+        var length = header.Length + 1 + Base64Url.GetEncodedLength(payload.Length);
         var buffer = ArrayPool<byte>.Shared.Rent(length);
         try
         {
-            Base64Url.EncodeToUtf8(header, buffer);
-            buffer[headerLength] = (byte)'.';
-            Base64Url.EncodeToUtf8(payload, buffer.AsSpan(headerLength + 1));
+            Encoding.ASCII.GetBytes(header, buffer);
+            buffer[header.Length] = (byte)'.';
+            Base64Url.EncodeToUtf8(payload, buffer.AsSpan(header.Length + 1));
             var signed = buffer.AsSpan(0, length);
             return $"{Encoding.ASCII.GetString(signed)}.{Base64Url.EncodeToString(key.Sign(signed))}";
         }
@@ -34,6 +30,16 @@ public static class Jws
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
+
+    /// <returns>The header as it stands in what <see cref="Sign(SigningKey, string, ReadOnlySpan{byte})"/> makes:
+    /// base64url.</returns>
+    public static string Header(SigningKey key, string type)
+    {
+        // By the default encoder the + of every such type would be spelt as an escape.
+        var typ = JsonEncodedText.Encode(type, JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+        var header = $$"""{"alg":"{{key.JwsAlgorithm}}","typ":"{{typ}}","kid":"{{key.KeyId}}"}""";
+        return Base64Url.EncodeToString(Encoding.UTF8.GetBytes(header));
     }
 
     /// <summary>Signs the object whose members <paramref name="writeMembers"/> writes.</summary>

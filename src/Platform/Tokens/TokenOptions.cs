@@ -7,6 +7,7 @@ public sealed class TokenOptions : IValidatableObject
 {
     /// <summary>The installation's public address, no slash at the end: <c>iss</c> of all that it signs.</summary>
     [Required(ErrorMessage = "Set Tokens__Issuer to the installation's public address, such as https://vote.example")]
+    [StringLength(400)]
     public string Issuer { get; set; } = "http://localhost:8080";
 
     /// <summary><c>aud</c> of voters' access tokens.</summary>

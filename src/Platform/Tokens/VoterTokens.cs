@@ -1,7 +1,6 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
-using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace Platform;
 
@@ -14,14 +13,14 @@ public sealed class VoterTokens(KeyRing keys, IOptions<TokenOptions> options, Ti
     internal const string SigningPurpose = "access-tokens";
     internal const string SubjectPurpose = "ballot-subjects";
 
-    private const string Type = "at+jwt";
-    private const int IdBytes = 16;
-    private const int TagBytes = 16;
+    internal const string Type = "at+jwt";
+    internal const int IdBytes = 16;
+    internal const int SealedSubjectBytes = IdBytes + CheckBytes;
 
-    private static readonly byte[] Nonce = new byte[12];
+    private const int CheckBytes = 4;
 
-    private readonly Lazy<SignedTokens> _reader = new(() =>
-        new(keys, options.Value, clock, SigningPurpose, "RS256", Type, options.Value.Audience));
+    // The keys are loaded after this is made.
+    private readonly Lazy<AccessTokenReader> _reader = new(() => new(keys, options.Value, clock));
 
     /// <summary>Signs an access token for a session.</summary>
     /// <param name="voterId">16 bytes.</param>
@@ -56,69 +55,50 @@ public sealed class VoterTokens(KeyRing keys, IOptions<TokenOptions> options, Ti
     }
 
     /// <returns>Who the token names, or null when it is not a valid access token of ours.</returns>
-    internal async ValueTask<VoterCaller?> ReadAsync(string token)
+    internal VoterCaller? Read(string token)
     {
-        if (await _reader.Value.ReadAsync(token) is not { } read) return null;
-        if (read.IssuedAt == default
-            || !TryId(read, "sub", out var voterId) || !TryId(read, "sid", out var sessionId)
-            || !TryId(read, "jti", out var tokenId)
-            || !read.TryGetPayloadValue<string>("sbj", out var sealedSubject)
-            || !read.TryGetPayloadValue<bool>("verified", out var verified)
-            || !read.TryGetPayloadValue<int>("risk", out var risk)
-            || OpenSubject(sealedSubject, tokenId) is not { } ballotSubject)
+        if (_reader.Value.Read(token) is not { } claims
+            || OpenSubject(claims.SealedSubject, claims.TokenId) is not { } ballotSubject)
         {
             return null;
         }
 
         return new()
         {
-            VoterId = voterId,
-            SessionId = sessionId,
+            VoterId = claims.VoterId,
+            SessionId = claims.SessionId,
             BallotSubject = ballotSubject,
-            Verified = verified,
-            Risk = risk,
-            Device = read.TryGetPayloadValue<string>("device", out var device) ? device : null,
-            IssuedAt = new(read.IssuedAt, TimeSpan.Zero),
-            ExpiresAt = new(read.ValidTo, TimeSpan.Zero),
+            Verified = claims.Verified,
+            Risk = claims.Risk,
+            Device = claims.Device,
+            IssuedAt = claims.IssuedAt,
+            ExpiresAt = claims.ExpiresAt,
         };
     }
 
-    // Each token has an encryption key of its own, made from its 128 random bits: an installation signs more tokens
-    // than AES-GCM may have random nonces under one key, so the nonce is fixed and the key is what changes.
+    // Each token has a mask of its own, made from its 128 random bits, as a stream cipher makes one from a nonce. That
+    // nobody alters what is masked is the signature's business; the check only tells which secret it was.
     private byte[] SealSubject(ReadOnlySpan<byte> subject, ReadOnlySpan<byte> tokenId)
     {
-        var bytes = new byte[IdBytes + TagBytes];
-        using var cipher = new AesGcm(HMACSHA256.HashData(keys.Secret(SubjectPurpose), tokenId), TagBytes);
-        cipher.Encrypt(Nonce, subject, bytes.AsSpan(0, IdBytes), bytes.AsSpan(IdBytes));
+        Span<byte> mask = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(keys.Secret(SubjectPurpose), tokenId, mask);
+        var bytes = mask[..SealedSubjectBytes].ToArray();
+        for (var i = 0; i < IdBytes; i++) bytes[i] ^= subject[i];
         return bytes;
     }
 
-    private byte[]? OpenSubject(string text, ReadOnlySpan<byte> tokenId)
+    private byte[]? OpenSubject(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> tokenId)
     {
-        Span<byte> bytes = stackalloc byte[IdBytes + TagBytes];
-        if (!Base64Id.TryDecode(text, bytes)) return null;
-
-        var subject = new byte[IdBytes];
+        Span<byte> mask = stackalloc byte[HMACSHA256.HashSizeInBytes];
         foreach (var secret in keys.Secrets(SubjectPurpose))
         {
-            try
-            {
-                using var cipher = new AesGcm(HMACSHA256.HashData(secret, tokenId), TagBytes);
-                cipher.Decrypt(Nonce, bytes[..IdBytes], bytes[IdBytes..], subject);
-                return subject;
-            }
-            catch (AuthenticationTagMismatchException)
-            {
-                // Sealed under an older secret, perhaps: the next one will tell.
-            }
+            HMACSHA256.HashData(secret, tokenId, mask);
+            if (!bytes[IdBytes..].SequenceEqual(mask[IdBytes..SealedSubjectBytes])) continue;
+            var subject = bytes[..IdBytes].ToArray();
+            for (var i = 0; i < IdBytes; i++) subject[i] ^= mask[i];
+            return subject;
         }
 
         return null;
-    }
-
-    private static bool TryId(JsonWebToken token, string claim, out byte[] id)
-    {
-        id = new byte[IdBytes];
-        return token.TryGetPayloadValue<string>(claim, out var text) && Base64Id.TryDecode(text, id);
     }
 }

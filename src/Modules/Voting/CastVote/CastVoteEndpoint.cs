@@ -21,28 +21,31 @@ internal static class CastVoteEndpoint
         .Produces<CastVoteResponse>(202)
         .Produces<CastVoteResponse>();
 
-    private static async Task<Results<JsonHttpResult<CastVoteResponse>, ProblemHttpResult>> CastAsync(
-        string surveyId, HttpContext context, CastVote castVote)
+    private static async Task CastAsync(string surveyId, HttpContext context, CastVote castVote)
     {
         var idempotencyKey = IdempotencyKey.Read(context.Request);
         var body = await JsonBody.ReadAsync(context, CastVoteJson.Default.CastVoteRequest);
         var answers = body.ToAnswers();
-        if (!JsonBody.TryParseId(surveyId, out var id)) return CastVoteProblems.NoSuchSurvey(surveyId);
-
-        return await castVote.HandleAsync(new(context.Voter(), id, answers, idempotencyKey)) switch
+        var outcome = JsonBody.TryParseId(surveyId, out var id)
+            ? await castVote.HandleAsync(new(context.Voter(), id, answers, idempotencyKey))
+            : new CastVoteOutcome.NoSuchSurvey();
+        await (outcome switch
         {
-            CastVoteOutcome.Accepted accepted => Json(accepted.Vote, 202),
-            CastVoteOutcome.Repeated repeated => Json(repeated.Vote, 200),
-            var refused => CastVoteProblems.Of(refused, surveyId),
-        };
+            CastVoteOutcome.Accepted accepted => AnswerAsync(context, accepted.Vote, 202),
+            CastVoteOutcome.Repeated repeated => AnswerAsync(context, repeated.Vote, 200),
+            _ => CastVoteProblems.Of(outcome, surveyId).ExecuteAsync(context),
+        });
     }
 
-    private static JsonHttpResult<CastVoteResponse> Json(AcceptedVote vote, int status) => TypedResults.Json(
-        new CastVoteResponse(
+    // Straight to the response: the framework's result types look a logger up for each.
+    private static Task AnswerAsync(HttpContext context, AcceptedVote vote, int status)
+    {
+        context.Response.StatusCode = status;
+        var response = new CastVoteResponse(
             vote.VoteId.ToString(), vote.Survey.ToString(CultureInfo.InvariantCulture), "accepted",
-            vote.AcceptedAt.UtcDateTime
-                .ToString(EventJson.TimeFormat, CultureInfo.InvariantCulture), vote.Receipt),
-        CastVoteJson.Default.CastVoteResponse, statusCode: status);
+            vote.AcceptedAt.UtcDateTime.ToString(EventJson.TimeFormat, CultureInfo.InvariantCulture), vote.Receipt);
+        return context.Response.WriteAsJsonAsync(response, CastVoteJson.Default.CastVoteResponse);
+    }
 }
 
 /// <summary>The refusals that casting gives, in one request or by finishing a session.</summary>

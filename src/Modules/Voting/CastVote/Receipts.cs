@@ -1,8 +1,9 @@
-using System.Buffers;
 using System.Buffers.Text;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 using Microsoft.Extensions.Options;
 using Platform;
 
@@ -17,10 +18,15 @@ internal sealed class Receipts(KeyRing keys, IOptions<TokenOptions> tokens)
     public const string KeyPurpose = "receipt";
 
     private const string Type = "vote-receipt+jwt";
+
     /// <summary>Most that is kept: a signature and the longest key id.</summary>
     public const int KeptSizeBytesMax = SignatureSizeBytes + 64;
 
     private const int SignatureSizeBytes = 64;
+    private const int PayloadSizeBytesMax = 3 * 1024;
+
+    private readonly JsonEncodedText _issuer = JsonEncodedText.Encode(tokens.Value.Issuer);
+    private volatile KnownHeader _header = new("", "");
 
     /// <returns>What is to be kept: 64 bytes signature, then the key's id.</returns>
     public byte[] Sign(int survey, Key16 voteId, DateTimeOffset acceptedAt, byte[] entry)
@@ -47,20 +53,30 @@ internal sealed class Receipts(KeyRing keys, IOptions<TokenOptions> tokens)
     private string Signed(string keyId, int survey, Key16 voteId, DateTimeOffset acceptedAt, byte[] entry)
     {
         var minute = acceptedAt.ToUnixTimeSeconds() / 60 * 60;
-        var payload = new ArrayBufferWriter<byte>(256);
-        using (var json = new Utf8JsonWriter(payload))
+        Span<byte> payload = stackalloc byte[PayloadSizeBytesMax];
+        if (!Utf8.TryWrite(payload, CultureInfo.InvariantCulture,
+            $$"""{"iss":"{{_issuer}}","vote_id":"{{voteId}}","survey_id":"{{survey}}","accepted_at":{{minute}},""",
+            out var length)
+            || !Utf8.TryWrite(payload[length..], $$"""
+                "event_digest":"{{Base64Url.EncodeToString(entry)}}"}
+                """, out var rest))
         {
-            json.WriteStartObject();
-            json.WriteString("iss"u8, tokens.Value.Issuer);
-            json.WriteString("vote_id"u8, voteId.ToString());
-            json.WriteString("survey_id"u8, survey.ToString(CultureInfo.InvariantCulture));
-            json.WriteNumber("accepted_at"u8, minute);
-            json.WriteString("event_digest"u8, Base64Url.EncodeToString(entry));
-            json.WriteEndObject();
+            throw new UnreachableException("The issuer's length is limited.");
         }
 
-        var header = $$"""{"alg":"ES256","typ":"{{Type}}","kid":"{{keyId}}"}""";
-        var encodedHeader = Base64Url.EncodeToString(Encoding.ASCII.GetBytes(header));
-        return $"{encodedHeader}.{Base64Url.EncodeToString(payload.WrittenSpan)}";
+        return $"{Header(keyId)}.{Base64Url.EncodeToString(payload[..(length + rest)])}";
     }
+
+    private string Header(string keyId)
+    {
+        // One key signs nearly everything that is composed.
+        var header = _header;
+        if (header.KeyId == keyId) return header.Text;
+        var text = Base64Url.EncodeToString(
+            Encoding.ASCII.GetBytes($$"""{"alg":"ES256","typ":"{{Type}}","kid":"{{keyId}}"}"""));
+        _header = new(keyId, text);
+        return text;
+    }
+
+    private sealed record KnownHeader(string KeyId, string Text);
 }
