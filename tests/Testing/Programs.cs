@@ -27,6 +27,10 @@ public static class Programs
     /// <exception cref="FileNotFoundException">There is none; says how to build it.</exception>
     public static string Bench => Find("voting-bench", "Bench", "VOTING_BENCH");
 
+    /// <summary><c>voting-witness</c>, found in the same way; <c>VOTING_WITNESS</c>.</summary>
+    /// <exception cref="FileNotFoundException">There is none; says how to build it.</exception>
+    public static string Witness => Find("voting-witness", "Witness", "VOTING_WITNESS");
+
     /// <summary>Where this process's runtime lies: programs look in fixed places only, unless they are told.</summary>
     public static string DotnetRoot { get; } =
         Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));

@@ -40,6 +40,7 @@ public sealed class GoVerifier : IAsyncLifetime
     {
         var start = new ProcessStartInfo(program, arguments)
         {
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
