@@ -1,4 +1,7 @@
 using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
 using Testing;
 
 namespace ChaosTests;
@@ -172,6 +175,28 @@ public sealed class CloseTests(Site site)
         Assert.Equal(votes.Values.Sum(), await site.ReadAsync<long>($"""
             SELECT sum(value::bigint)::bigint FROM voting.surveys, jsonb_each_text(final_votes) WHERE id = {election.Id}
             """));
+        await IsToldAsync(election, ballots, votes);
+    }
+
+    /// <summary>The log tells of the end all that a recount of the log needs, and what it must come to.</summary>
+    private async Task IsToldAsync(Election election, long ballots, IReadOnlyDictionary<int, long> votes)
+    {
+        var told = default(JsonElement);
+        await Until.HoldsAsync("the log tells of the final result", async () => (told = (
+            await site.LogAsync("domain-events")).Select(record => JsonElement.Parse(record.Value))
+            .Where(one => one.GetProperty("type").GetString() == "survey.finalized")
+            .Select(one => one.GetProperty("data"))
+            .FirstOrDefault(one => one.GetProperty("survey").GetString() == election.Id))
+            .ValueKind is JsonValueKind.Object);
+        Assert.Equal(ballots, told.GetProperty("ballots").GetInt64());
+        Assert.All(told.GetProperty("votes").EnumerateObject(), option => Assert.Equal(
+            votes.GetValueOrDefault(int.Parse(option.Name, CultureInfo.InvariantCulture)), option.Value.GetInt64()));
+        var fences = told.GetProperty("fences").EnumerateArray().ToDictionary(
+            fence => fence.GetProperty("partition").GetInt32(), fence => fence.GetProperty("offset").GetInt64());
+        Assert.Equal(Partitions, fences.Count);
+        var log = await LogTables.ReadAsync(site.Database, "votes");
+        Assert.All(fences, fence => Assert.Contains("\"survey.closed\"", Encoding.UTF8.GetString(log.Single(
+            record => (record.Partition, record.Offset) == (fence.Key, fence.Value)).Value), StringComparison.Ordinal));
     }
 
     private sealed record Accepted(SignedInVoter Voter, int Choice, Answer Answer);

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -19,6 +20,7 @@ public static class BackofficeModule
         host.Services.AddSingleton<BackofficeDatabase>();
         host.Services.AddOutbox<BackofficeDatabase>(OutboxPlaces.Control);
         host.Services.AddSingleton<IssueStaffToken>();
+        if (roles.HasFlag(Role.Backoffice)) host.Services.AddSingleton<IStartupFilter, TellRefusals>();
         host.Services.AddSingleton<StaffAdmission>(services =>
         {
             var options = services.GetRequiredService<IOptions<BackofficeOptions>>();

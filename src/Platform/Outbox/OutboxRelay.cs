@@ -28,6 +28,8 @@ internal sealed partial class OutboxRelay(
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan MeasureInterval = TimeSpan.FromSeconds(5);
 
+    // Those of which the log has not confirmed what it was given last.
+    private readonly HashSet<OutboxTable> _doubtful = [];
     private TimeSpan _backoff;
     private long? _measuredAt;
 
@@ -41,13 +43,13 @@ internal sealed partial class OutboxRelay(
             {
                 await MeasureAsync(stop);
                 if (await RelayAllAsync(stop)) pause = TimeSpan.Zero;
+                _backoff = TimeSpan.Zero;
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException or AppendFailedException
-                or OperationCanceledException)
+            catch (Exception e) when (IsToBeOutlived(e))
             {
                 pause = _backoff = _backoff == TimeSpan.Zero ? BackoffMin : Min(_backoff * 2, BackoffMax);
                 var level = e is NpgsqlException && !LogConnections.IsOutage(e) ? LogLevel.Error : LogLevel.Warning;
@@ -62,7 +64,21 @@ internal sealed partial class OutboxRelay(
     private async Task<bool> RelayAllAsync(CancellationToken stop)
     {
         var isMore = false;
-        foreach (var table in await tables.FilledAsync(stop)) isMore |= await RelayAsync(table, stop);
+        Exception? failure = null;
+        foreach (var table in await tables.FilledAsync(stop))
+        {
+            try
+            {
+                isMore |= await RelayAsync(table, stop);
+            }
+            catch (Exception e) when (!stop.IsCancellationRequested && IsToBeOutlived(e))
+            {
+                // One partition that takes nothing must not keep the other tables waiting.
+                failure = e;
+            }
+        }
+
+        if (failure is not null) ExceptionDispatchInfo.Throw(failure);
         return isMore;
     }
 
@@ -75,7 +91,7 @@ internal sealed partial class OutboxRelay(
         if (!await table.TryLockAsync(transaction, stop)) return false;
 
         // What waits in the log's queue since a failure stays there: while it fails, each try adds one record to it.
-        var countMax = _backoff == TimeSpan.Zero ? options.BatchCountMax : 1;
+        var countMax = _doubtful.Contains(table) ? 1 : options.BatchCountMax;
         var waiting = await table.ReadAsync(transaction, countMax, stop);
         var (sent, failure) = await AppendAsync(waiting);
         if (sent.Length > 0)
@@ -86,8 +102,13 @@ internal sealed partial class OutboxRelay(
             metrics.Relayed(table, sent.Length);
         }
 
-        if (failure is not null) ExceptionDispatchInfo.Throw(failure);
-        _backoff = TimeSpan.Zero;
+        if (failure is not null)
+        {
+            _doubtful.Add(table);
+            ExceptionDispatchInfo.Throw(failure);
+        }
+
+        _doubtful.Remove(table);
         return waiting.Count == countMax;
     }
 
@@ -135,6 +156,9 @@ internal sealed partial class OutboxRelay(
             Unknown(logger, e, tables.All[0].Schema);
         }
     }
+
+    private static bool IsToBeOutlived(Exception e) => e is NpgsqlException or TimeoutException or IOException
+        or AppendFailedException or OperationCanceledException;
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 

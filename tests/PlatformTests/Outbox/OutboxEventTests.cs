@@ -60,6 +60,22 @@ public sealed class OutboxEventTests(Postgres postgres)
     }
 
     [Fact]
+    public async Task What_waits_is_counted_and_has_an_age()
+    {
+        await using var shop = await Shop.OpenAsync(postgres);
+        Assert.Equal(default, Assert.Single(await shop.Tables.MeasureAsync(Cancel)).Lag);
+        Assert.Empty(await shop.Tables.FilledAsync(Cancel));
+        await shop.WriteAsync("order/0", 0);
+        await shop.WriteAsync("order/1", 0);
+        await shop.ExecuteAsync("UPDATE shop.outbox SET written_at = written_at - interval '1 min' WHERE number = 1");
+
+        var lag = Assert.Single(await shop.Tables.MeasureAsync(Cancel)).Lag;
+        Assert.Equal(2, lag.Waiting);
+        Assert.InRange(lag.OldestSeconds, 60, 120);
+        Assert.Equal(Shop.Schema, Assert.Single(await shop.Tables.FilledAsync(Cancel)).Schema);
+    }
+
+    [Fact]
     public async Task A_process_with_an_old_map_neither_reads_nor_writes()
     {
         await using var shop = await Shop.OpenAsync(postgres);

@@ -21,4 +21,19 @@ internal static class StaffEvents
             json.WriteString("role"u8, role);
             json.WriteString("expiresAt"u8, OutboxEvent.Time(expiresAt));
         });
+
+    /// <summary>A member of staff was refused what was asked for.</summary>
+    /// <param name="stamp">Which, when, who.</param>
+    /// <param name="method">HTTP's.</param>
+    /// <param name="route">The form of the address, such as <c>/v1/internal/surveys/{id}</c>.</param>
+    /// <param name="survey">The survey that the address names, or null.</param>
+    /// <param name="status">HTTP's.</param>
+    public static OutboxEvent Refused(EventStamp stamp, string method, string route, string? survey, int status) =>
+        OutboxEvent.Compose("staff.refused", Source, $"staff/{stamp.Actor.Name}", stamp, json =>
+        {
+            json.WriteString("method"u8, method);
+            json.WriteString("route"u8, route);
+            if (survey is not null) json.WriteString("survey"u8, survey);
+            json.WriteNumber("status"u8, status);
+        });
 }
