@@ -9,7 +9,7 @@ namespace Audit;
 /// <summary>Archive, transparency logs and proofs. The module's one entry: only the host calls it.</summary>
 public static partial class AuditModule
 {
-    /// <summary>Nothing yet that would be stored.</summary>
+    /// <summary>How far logs are sealed, and their trees, in the control database.</summary>
     public static MigrationSet Migrations { get; } = new("audit", typeof(AuditModule).Assembly);
 
     /// <summary>Registers settings and services, and the loops of the roles.</summary>
