@@ -34,7 +34,7 @@ public static class JsonBody
 
         try
         {
-            return await JsonSerializer.DeserializeAsync(context.Request.BodyReader, type, context.RequestAborted)
+            return await DeserializeAsync(context, type)
                 ?? throw new MalformedRequestException(Problem.MalformedRequest, "The body is null.");
         }
         catch (JsonException e)
@@ -45,6 +45,12 @@ public static class JsonBody
                 path.Length == 0 ? null : new Dictionary<string, string[]> { [path] = [Reason(e)] });
         }
     }
+
+    // Straight from the server's buffers, where it is known beforehand that the whole body fits.
+    private static ValueTask<T?> DeserializeAsync<T>(HttpContext context, JsonTypeInfo<T> type) =>
+        context.Request.ContentLength is <= SizeBytesMax
+            ? JsonSerializer.DeserializeAsync(context.Request.BodyReader, type, context.RequestAborted)
+            : JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted);
 
     private static bool IsPlainJson(HttpRequest request)
     {

@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace Platform;
@@ -35,6 +36,9 @@ public static class PlatformHttp
         // Streams are written by whoever wakes them: a dispatch each would only cost memory and time.
         if (roles is Role.Sse)
             services.Configure<SocketTransportOptions>(transport => transport.UnsafePreferInlineScheduling = true);
+        // A log scope and a trace for each request would be held by each stream, and there is nothing else to trace.
+        if (roles is Role.Sse)
+            services.AddLogging(logs => logs.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
         var server = services.AddOptions<KestrelServerOptions>();
         server.Configure<IOptions<HttpOptions>, OpenListeners>((kestrel, http, open) =>
         {
@@ -77,9 +81,13 @@ public static class PlatformHttp
         app.Use(VaryByOrigin);
         app.UseCors();
         app.UseMiddleware<RequestLimit>();
-        app.UseAuthentication();
-        app.UseAuthorization();
-        app.UseMiddleware<VoterLimit>();
+        // What waits here waits in every stream: each of them would hold memory for as long as it lasts.
+        app.UseWhen(context => !context.IsLasting(), ending =>
+        {
+            ending.UseAuthentication();
+            ending.UseAuthorization();
+            ending.UseMiddleware<VoterLimit>();
+        });
     }
 
     // What a cache has got for one page, or for no page, is not what another page may read.

@@ -13,16 +13,14 @@ internal sealed class RequestLimit(RequestDelegate next, IOptions<HttpOptions> o
     private readonly int _countMax = options.Value.RequestCountMax;
     private int _count;
 
-    public async Task InvokeAsync(HttpContext context)
-    {
+    public Task InvokeAsync(HttpContext context) =>
         // Health must be told even then, and staff must be able to look.
-        if (context.Features.Get<ListenerFeature>() is not { Listener: Listener.Public }
-            || context.GetEndpoint()?.Metadata.GetMetadata<LastingRequest>() is not null)
-        {
-            await next(context);
-            return;
-        }
+        context.Features.Get<ListenerFeature>() is { Listener: Listener.Public } && !context.IsLasting()
+            ? CountAsync(context)
+            : next(context);
 
+    private async Task CountAsync(HttpContext context)
+    {
         try
         {
             if (Interlocked.Increment(ref _count) <= _countMax) await next(context);
@@ -38,10 +36,14 @@ internal sealed class RequestLimit(RequestDelegate next, IOptions<HttpOptions> o
 /// <summary>Marks endpoints for <see cref="RequestLimit"/>.</summary>
 public static class RequestLimits
 {
-    /// <summary>Says that a request of it lasts for hours, and is no sign of overload.</summary>
+    /// <summary>Says that a request of it lasts for hours, and is no sign of overload; it is for anybody.</summary>
     public static T Lasting<T>(this T endpoint)
         where T : IEndpointConventionBuilder
         => endpoint.WithMetadata(new LastingRequest());
+
+    /// <returns>Whether the request's endpoint is <see cref="Lasting"/>.</returns>
+    internal static bool IsLasting(this HttpContext context) =>
+        context.GetEndpoint()?.Metadata.GetMetadata<LastingRequest>() is not null;
 }
 
 internal sealed class LastingRequest;

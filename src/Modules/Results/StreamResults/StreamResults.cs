@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
@@ -29,83 +28,88 @@ internal sealed class StreamResults(
     /// <param name="surveyId">Which survey.</param>
     /// <param name="known">The version that the reader has already, from an earlier connection; -1 for none.</param>
     /// <param name="context">Nothing of its response has been sent yet.</param>
-    /// <returns>Any outcome but <see cref="StreamOutcome.Streamed"/> has sent nothing.</returns>
-    public async Task<StreamOutcome> HandleAsync(int surveyId, long known, HttpContext context)
+    /// <remarks>One call a connection, for hours: its loop allocates nothing, and no call is around another.</remarks>
+    public async Task HandleAsync(int surveyId, long known, HttpContext context)
     {
-        if (lifetime.ApplicationStopping.IsCancellationRequested) return StreamOutcome.Overloaded;
-        if (Interlocked.Increment(ref _open) > options.Value.ConnectionCountMax)
+        var (gone, stopping) = (Gone(context), lifetime.ApplicationStopping);
+        if (stopping.IsCancellationRequested || !TryOpen(known))
         {
-            Interlocked.Decrement(ref _open);
-            metrics.Refused.Add(1);
-            return StreamOutcome.Overloaded;
+            await StreamProblems.OverloadedAsync(context);
+            return;
         }
 
-        metrics.Connections.Add(1);
-        if (known >= 0) metrics.Reconnects.Add(1);
         var viewer = new Viewer(context, NextAgeMax(), options.Value, clock, metrics);
+        Board? joined = null;
         try
         {
-            var (board, later) = await boards.FindAsync(surveyId, context.RequestAborted);
-            while (board is not null && !board.TryJoin(viewer))
+            var (board, later) = await boards.FindAsync(surveyId, gone);
+            while (board is not null && !board.TryJoin(viewer)) (board, later) = await boards.FindAsync(surveyId, gone);
+            joined = board;
+            if (joined is null)
             {
-                (board, later) = await boards.FindAsync(surveyId, context.RequestAborted);
+                await (later ? StreamProblems.OverloadedAsync(context) : StreamProblems.NoSuchSurveyAsync(context));
+                return;
             }
 
-            if (board is null) return later ? StreamOutcome.Overloaded : StreamOutcome.NoSuchSurvey;
-            try
+            Prepare(context, options.Value.SendBufferSizeBytes);
+            using var wakeWhenGone = gone.UnsafeRegister(static viewer => ((Viewer)viewer!).Wake(), viewer);
+            await context.Response.StartAsync(CancellationToken.None);
+            var body = context.Response.BodyWriter;
+            body.Write(_retry);
+            var sent = new Sent(known, null);
+            while (!gone.IsCancellationRequested && !stopping.IsCancellationRequested)
             {
-                await StreamAsync(board, viewer, known, context);
-            }
-            finally
-            {
-                board.Leave(viewer);
-            }
+                // Whatever came while the reader was slow is skipped: there is only the newest.
+                var next = Write(joined.Frame!, sent, body);
+                if (next == sent && viewer.IsDueForRotation)
+                {
+                    metrics.Rotated.Add(1);
+                    return;
+                }
 
-            return StreamOutcome.Streamed;
+                if (next == sent && !viewer.IsDueForHeartbeat)
+                {
+                    await viewer.WaitAsync();
+                    continue;
+                }
+
+                if (next == sent) body.Write(Heartbeat);
+                sent = next;
+                viewer.BeginWrite();
+                await body.FlushAsync(CancellationToken.None);
+                viewer.EndWrite();
+                if (sent.Status is ResultStatus.Final) return;
+            }
         }
         finally
         {
+            joined?.Leave(viewer);
             metrics.Connections.Add(-1);
             metrics.Durations.Record(viewer.Age.TotalSeconds);
             Interlocked.Decrement(ref _open);
         }
     }
 
-    // One call a connection, for hours: nothing in its loop allocates.
-    private async Task StreamAsync(Board board, Viewer viewer, long known, HttpContext context)
+    private bool TryOpen(long known)
     {
-        Prepare(context, options.Value.SendBufferSizeBytes);
-        var (gone, stopping) = (context.RequestAborted, lifetime.ApplicationStopping);
-        using var wakeWhenGone = gone.UnsafeRegister(static viewer => ((Viewer)viewer!).Wake(), viewer);
-
-        await context.Response.StartAsync(CancellationToken.None);
-        var body = context.Response.BodyWriter;
-        body.Write(_retry);
-        for (var sent = new Sent(known, null); !gone.IsCancellationRequested && !stopping.IsCancellationRequested;)
+        if (Interlocked.Increment(ref _open) > options.Value.ConnectionCountMax)
         {
-            // Whatever came while the reader was slow is skipped: there is only the newest.
-            var frame = board.Frame ?? throw new UnreachableException("A board that can be joined has a frame.");
-            var next = Write(frame, sent, body);
-            if (next == sent && viewer.IsDueForRotation)
-            {
-                metrics.Rotated.Add(1);
-                return;
-            }
-
-            if (next == sent && !viewer.IsDueForHeartbeat)
-            {
-                await viewer.WaitAsync();
-                continue;
-            }
-
-            if (next == sent) body.Write(Heartbeat);
-            sent = next;
-            viewer.BeginWrite();
-            await body.FlushAsync(CancellationToken.None);
-            viewer.EndWrite();
-            if (frame.Status is ResultStatus.Final) return;
+            Interlocked.Decrement(ref _open);
+            metrics.Refused.Add(1);
+            return false;
         }
+
+        metrics.Connections.Add(1);
+        if (known >= 0) metrics.Reconnects.Add(1);
+        return true;
     }
+
+    // A request that has its connection to itself ends with it, and needs no token of its own beside that.
+    private static CancellationToken Gone(HttpContext context) =>
+        HttpProtocol.IsHttp11(context.Request.Protocol)
+        && context.Features.Get<IConnectionLifetimeFeature>() is { } connection
+            ? connection.ConnectionClosed
+            : context.RequestAborted;
 
     /// <summary>Multiples of the golden ratio lie evenly between 0 and 1, however many there are.</summary>
     private TimeSpan NextAgeMax() => options.Value.ConnectionAgeMax
@@ -146,17 +150,4 @@ internal sealed class StreamResults(
     }
 
     private readonly record struct Sent(long Version, ResultStatus? Status);
-}
-
-/// <summary>Every way a stream can end.</summary>
-internal enum StreamOutcome
-{
-    /// <summary>It was sent, to its end or as long as there was a reader.</summary>
-    Streamed,
-
-    /// <summary>No survey of that id was published.</summary>
-    NoSuchSurvey,
-
-    /// <summary>Too many streams or surveys are open in this process, or it is about to stop.</summary>
-    Overloaded,
 }
