@@ -70,8 +70,8 @@ public sealed partial class SqlTests
         var others = string.Join('|', Clone.Modules.Append("Platform").Where(other => other != module))
             .ToLowerInvariant();
         // Lower case anywhere, any case behind the words that a table's name follows: "Identity.Providers" is a
-        // setting.
-        var schema = $@"""?\b({others})(_\d\d)?\b""?\s*\.\s*""?[a-z_]";
+        // setting, "voting.localhost" a host.
+        var schema = $@"""?\b({others})(_\d\d)?\b""?\s*\.\s*(?!localhost\b)""?[a-z_]";
         var named = new Regex($@"(?<![\w/.-]){schema}", RegexOptions.None, TimeSpan.FromSeconds(5));
         var reached = new Regex(
             $@"\b(FROM|INTO|UPDATE|JOIN|TABLE|REFERENCES|USING|ONLY)\s+{schema}", RegexOptions.IgnoreCase,

@@ -1,13 +1,12 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Platform;
 
 namespace Audit;
 
 /// <summary>Archive, transparency logs and proofs. The module's one entry: only the host calls it.</summary>
-public static partial class AuditModule
+public static class AuditModule
 {
     /// <summary>How far logs are sealed, and their trees, in the control database.</summary>
     public static MigrationSet Migrations { get; } = new("audit", typeof(AuditModule).Assembly);
@@ -16,6 +15,7 @@ public static partial class AuditModule
     public static void AddAudit(this IHostApplicationBuilder host, Role roles)
     {
         host.AddArchive(roles);
+        host.AddSealing(roles);
     }
 
     /// <summary>
@@ -47,13 +47,8 @@ public static partial class AuditModule
         return differences.Count == 0;
     }
 
-    /// <summary>Maps the endpoints of the roles: none so far, which a process of this role alone says.</summary>
+    /// <summary>Maps the endpoints of the roles: none so far.</summary>
     public static void MapAudit(this IEndpointRouteBuilder endpoints, Role roles)
     {
-        if (roles is Role.Audit)
-            Idle(endpoints.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("Audit"));
     }
-
-    [LoggerMessage(LogLevel.Information, "The audit role does nothing in this version")]
-    private static partial void Idle(ILogger logger);
 }

@@ -7,8 +7,8 @@ namespace Voting;
 /// <summary>The module's topics.</summary>
 internal static class VotingTopics
 {
-    public const string Votes = "votes";
-    public const string Outcomes = "vote-outcomes";
+    public const string Votes = VoteTopics.Votes;
+    public const string Outcomes = VoteTopics.Outcomes;
 
     public static IEnumerable<Topic> All(int votePartitions) =>
     [

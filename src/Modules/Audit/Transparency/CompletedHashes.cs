@@ -24,9 +24,10 @@ internal sealed class CompletedHashes
     /// <summary>
     /// The tiles that were touched, by level and index; of each the hashes that came, and where in the tile they begin.
     /// </summary>
-    public IEnumerable<TilePart> Parts()
+    /// <param name="fromLevel">What lies below is left out.</param>
+    public IEnumerable<TilePart> Parts(int fromLevel = 0)
     {
-        for (var level = 0; level < _levels.Count; level++)
+        for (var level = fromLevel; level < _levels.Count; level++)
         {
             var (first, hashes) = _levels[level];
             for (var taken = 0; taken < hashes.Count;)

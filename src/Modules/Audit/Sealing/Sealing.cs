@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Platform;
+
+namespace Audit;
+
+/// <summary>Keys of a log as signers, newest first.</summary>
+internal delegate IReadOnlyList<NoteSigner> LogSigners(SealedLog log);
+
+/// <summary>What the sealers of a process have in common.</summary>
+internal sealed class Sealing(
+    IEventLog log, SealedLogs logs, LogSigners signers, HeadTable heads, AuditDatabase database, IArchiveStore store,
+    SealTurns turns, SealMetrics metrics, IOptions<AuditOptions> options, TimeProvider clock, ILogger<LogSealer> logger)
+{
+    /// <summary>Seals a log whose first source the group gave to us, until that ends.</summary>
+    public async Task EventsAsync(SealedLog sealing, IOwnedPartition owned, CancellationToken stop)
+    {
+        await using var feed = new EventFeed(sealing, log, owned, options.Value, turns, clock, stop);
+        metrics.Watch(sealing, () => feed.Waiting);
+        try
+        {
+            await Sealer(sealing).RunAsync(feed, stop);
+        }
+        finally
+        {
+            metrics.Forget(sealing);
+        }
+    }
+
+    /// <summary>Seals the log of logs.</summary>
+    public async Task NotesAsync(CancellationToken stop)
+    {
+        await using var feed = new NoteFeed(logs.Checkpoints, database, options.Value, clock);
+        await Sealer(logs.Checkpoints).RunAsync(feed, stop);
+    }
+
+    private LogSealer Sealer(SealedLog sealing) =>
+        new(sealing, signers(sealing), heads, store, turns, metrics, clock, logger);
+}
