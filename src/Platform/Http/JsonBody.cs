@@ -90,6 +90,14 @@ public static class JsonBody
         return text is { Length: > 0 and <= 9 } && text[0] != '0'
             && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out id);
     }
+
+    /// <inheritdoc cref="TryParseId(string, out int)"/>
+    public static bool TryParseId(ReadOnlySpan<byte> text, out int id)
+    {
+        id = 0;
+        return text is { Length: > 0 and <= 9 } && text[0] != '0'
+            && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out id);
+    }
 }
 
 /// <summary>

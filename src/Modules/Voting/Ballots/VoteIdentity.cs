@@ -9,6 +9,9 @@ namespace Voting;
 /// <summary>16 bytes that compare by value: a voter key or a vote id.</summary>
 internal readonly record struct Key16(UInt128 Value) : IComparable<Key16>
 {
+    /// <summary>Characters of base64url.</summary>
+    public const int TextLength = 22;
+
     public static Key16 Of(ReadOnlySpan<byte> bytes) =>
         new(BinaryPrimitives.ReadUInt128BigEndian(bytes));
 
@@ -22,6 +25,17 @@ internal readonly record struct Key16(UInt128 Value) : IComparable<Key16>
         return true;
     }
 
+    /// <inheritdoc cref="TryParse(ReadOnlySpan{char}, out Key16)"/>
+    public static bool TryParse(ReadOnlySpan<byte> text, out Key16 key)
+    {
+        key = default;
+        if (text.Length != TextLength) return false;
+        Span<char> chars = stackalloc char[TextLength];
+        // Byte by byte: one that is no ASCII becomes a sign that base64url has not.
+        for (var i = 0; i < TextLength; i++) chars[i] = (char)text[i];
+        return TryParse(chars, out key);
+    }
+
     public byte[] ToBytes()
     {
         var bytes = new byte[16];
@@ -30,6 +44,14 @@ internal readonly record struct Key16(UInt128 Value) : IComparable<Key16>
     }
 
     public void Write(Span<byte> to) => BinaryPrimitives.WriteUInt128BigEndian(to, Value);
+
+    /// <summary>Writes what <see cref="ToString"/> says, in ASCII.</summary>
+    public void WriteText(Span<byte> to)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Write(bytes);
+        Base64Url.EncodeToUtf8(bytes, to);
+    }
 
     public int CompareTo(Key16 other) => Value.CompareTo(other.Value);
 

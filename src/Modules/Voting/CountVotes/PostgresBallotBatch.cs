@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Npgsql;
@@ -11,6 +10,8 @@ namespace Voting;
 internal sealed class PostgresBallotBatch(
     NpgsqlConnection connection, NpgsqlTransaction transaction, string schema, int partition) : IBallotBatch
 {
+    private const int OptionLengthMax = 11;
+
     public async Task<IReadOnlyDictionary<long, long?>> SettleAsync(
         IReadOnlyList<(long Poison, long Replay)> replays, DateTimeOffset decidedAt)
     {
@@ -180,17 +181,24 @@ internal sealed class PostgresBallotBatch(
     // unnest takes one dimension only, so a list in a list travels as PostgreSQL writes an array.
     private static string Options(CountedBallot ballot)
     {
-        var text = new StringBuilder("{");
+        var count = 0;
+        foreach (var answer in ballot.Vote.Answers) count += answer.Options.Length;
+        var length = 1;
+        var sizeMax = 2 + count * (OptionLengthMax + 1);
+        var text = sizeMax <= 512 ? stackalloc char[sizeMax] : new char[sizeMax];
+        text[0] = '{';
         foreach (var answer in ballot.Vote.Answers)
         {
             foreach (var option in answer.Options)
             {
-                if (text.Length > 1) text.Append(',');
-                text.Append(CultureInfo.InvariantCulture, $"{option}");
+                if (length > 1) text[length++] = ',';
+                option.TryFormat(text[length..], out var written, provider: CultureInfo.InvariantCulture);
+                length += written;
             }
         }
 
-        return text.Append('}').ToString();
+        text[length++] = '}';
+        return new(text[..length]);
     }
 
     private static string? Texts(CountedBallot ballot)

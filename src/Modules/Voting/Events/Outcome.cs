@@ -1,6 +1,5 @@
-using System.Buffers;
 using System.Globalization;
-using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Voting;
 
@@ -45,25 +44,17 @@ internal sealed record Outcome(
     /// <returns>The event's bytes.</returns>
     public byte[] ToBytes()
     {
-        var buffer = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(buffer, EventJson.Writing))
-        {
-            EventJson.WriteHead(
-                json, Type, "/voting/count", string.Create(CultureInfo.InvariantCulture, $"{Partition}-{Offset}"),
-                DecidedAt);
-            json.WriteStartObject("data"u8);
-            json.WriteString("survey"u8, Survey.ToString(CultureInfo.InvariantCulture));
-            json.WriteString("voteId"u8, VoteId.ToString());
-            json.WriteString("voterKey"u8, VoterKey.ToString());
-            json.WriteNumber("partition"u8, Partition);
-            json.WriteNumber("offset"u8, Offset);
-            json.WriteNumber("previous"u8, Previous);
-            if (Reason is not null) json.WriteString("reason"u8, Reason);
-            json.WriteEndObject();
-            json.WriteEndObject();
-        }
-
-        return buffer.WrittenSpan.ToArray();
+        Span<byte> id = stackalloc byte[40];
+        Utf8.TryWrite(id, CultureInfo.InvariantCulture, $"{Partition}-{Offset}", out var length);
+        var json = EventJson.Begin(Type, "/voting/count", id[..length], DecidedAt);
+        json.WriteId("survey"u8, Survey);
+        json.WriteId("voteId"u8, VoteId);
+        json.WriteId("voterKey"u8, VoterKey);
+        json.WriteNumber("partition"u8, Partition);
+        json.WriteNumber("offset"u8, Offset);
+        json.WriteNumber("previous"u8, Previous);
+        if (Reason is not null) json.WriteString("reason"u8, Reason);
+        return EventJson.End(json).ToArray();
     }
 
     private string Type => Kind switch

@@ -1,5 +1,4 @@
-using System.Buffers;
-using System.Text.Json;
+using System.Text;
 
 namespace Voting;
 
@@ -22,18 +21,11 @@ internal sealed record VoteReplayed(int Partition, long Offset, DateTimeOffset S
     /// <returns>The event's bytes.</returns>
     public byte[] ToBytes(EventMac mac)
     {
-        var buffer = new ArrayBufferWriter<byte>(1024);
-        using (var json = new Utf8JsonWriter(buffer, EventJson.Writing))
-        {
-            EventJson.WriteHead(json, Type, "/voting/poison", $"replayed-{Partition}-{Offset}", SetAsideAt);
-            json.WriteStartObject("data"u8);
-            json.WriteNumber("partition"u8, Partition);
-            json.WriteNumber("offset"u8, Offset);
-            json.WriteBase64String("event"u8, Event.Span);
-            json.WriteEndObject();
-            json.WriteEndObject();
-        }
-
-        return mac.Seal(buffer.WrittenSpan);
+        var id = Encoding.ASCII.GetBytes($"replayed-{Partition}-{Offset}");
+        var json = EventJson.Begin(Type, "/voting/poison", id, SetAsideAt);
+        json.WriteNumber("partition"u8, Partition);
+        json.WriteNumber("offset"u8, Offset);
+        json.WriteBase64String("event"u8, Event.Span);
+        return mac.Seal(EventJson.End(json));
     }
 }

@@ -1,7 +1,6 @@
-using System.Buffers;
+using System.Buffers.Text;
 using System.Globalization;
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using System.Text;
 
 namespace Voting;
 
@@ -25,33 +24,32 @@ internal sealed record VoteSubmitted(
     /// <returns>The event's bytes: the same for the same values, for good.</returns>
     public byte[] ToBytes(EventMac mac)
     {
-        var buffer = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(buffer, EventJson.Writing))
+        Span<byte> id = stackalloc byte[Key16.TextLength];
+        VoteId.WriteText(id);
+        var json = EventJson.Begin(Type, "/voting/votes", id, AcceptedAt);
+        json.WriteId("survey"u8, Survey);
+        json.WriteId("voterKey"u8, VoterKey);
+        json.WriteId("salt"u8, Salt);
+        json.WriteStartArray("answers"u8);
+        Span<byte> text = stackalloc byte[11];
+        foreach (var answer in Answers)
         {
-            EventJson.WriteHead(json, Type, "/voting/votes", VoteId.ToString(), AcceptedAt);
-            json.WriteStartObject("data"u8);
-            json.WriteString("survey"u8, Survey.ToString(CultureInfo.InvariantCulture));
-            json.WriteString("voterKey"u8, VoterKey.ToString());
-            json.WriteString("salt"u8, Salt.ToString());
-            json.WriteStartArray("answers"u8);
-            foreach (var answer in Answers)
+            json.WriteStartObject();
+            json.WriteId("question"u8, answer.Question);
+            json.WriteStartArray("options"u8);
+            foreach (var option in answer.Options)
             {
-                json.WriteStartObject();
-                json.WriteString("question"u8, answer.Question.ToString(CultureInfo.InvariantCulture));
-                json.WriteStartArray("options"u8);
-                foreach (var option in answer.Options)
-                    json.WriteStringValue(option.ToString(CultureInfo.InvariantCulture));
-                json.WriteEndArray();
-                if (answer.Text is not null) json.WriteString("text"u8, answer.Text);
-                json.WriteEndObject();
+                Utf8Formatter.TryFormat(option, text, out var length);
+                json.WriteStringValue(text[..length]);
             }
 
             json.WriteEndArray();
-            json.WriteEndObject();
+            if (answer.Text is not null) json.WriteString("text"u8, answer.Text);
             json.WriteEndObject();
         }
 
-        return mac.Seal(buffer.WrittenSpan);
+        json.WriteEndArray();
+        return mac.Seal(EventJson.End(json));
     }
 }
 
@@ -65,40 +63,10 @@ internal sealed record SurveyClosed(int Survey, int Partition, DateTimeOffset Cl
     /// <returns>The event's bytes.</returns>
     public byte[] ToBytes(EventMac mac)
     {
-        var buffer = new ArrayBufferWriter<byte>(256);
-        using (var json = new Utf8JsonWriter(buffer, EventJson.Writing))
-        {
-            var survey = Survey.ToString(CultureInfo.InvariantCulture);
-            EventJson.WriteHead(json, Type, "/voting/surveys", $"closed-{survey}-{Partition}", ClosedAt);
-            json.WriteStartObject("data"u8);
-            json.WriteString("survey"u8, survey);
-            json.WriteNumber("partition"u8, Partition);
-            json.WriteEndObject();
-            json.WriteEndObject();
-        }
-
-        return mac.Seal(buffer.WrittenSpan);
-    }
-}
-
-/// <summary>What all events share: CloudEvents 1.0, JSON, structured mode.</summary>
-internal static class EventJson
-{
-    /// <summary>Times in events: milliseconds, always.</summary>
-    public const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
-
-    // Not escaping what JSON does not demand keeps other languages' text short; the bytes go to no web page.
-    public static readonly JsonWriterOptions Writing =
-        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
-
-    public static void WriteHead(Utf8JsonWriter json, string type, string source, string id, DateTimeOffset time)
-    {
-        json.WriteStartObject();
-        json.WriteString("specversion"u8, "1.0"u8);
-        json.WriteString("type"u8, type);
-        json.WriteString("source"u8, source);
-        json.WriteString("id"u8, id);
-        json.WriteString("time"u8, time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture));
-        json.WriteString("datacontenttype"u8, "application/json"u8);
+        var id = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"closed-{Survey}-{Partition}"));
+        var json = EventJson.Begin(Type, "/voting/surveys", id, ClosedAt);
+        json.WriteId("survey"u8, Survey);
+        json.WriteNumber("partition"u8, Partition);
+        return mac.Seal(EventJson.End(json));
     }
 }
