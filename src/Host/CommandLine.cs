@@ -63,6 +63,8 @@ internal static partial class CommandLine
         migrate.SetAction((parsed, cancel) => Migrating.RunAsync(Settings(parsed, file), cancel));
         root.Subcommands.Add(migrate);
 
+        root.Subcommands.Add(Verifying.Command(parsed => Settings(parsed, file)));
+
         var staffRole = new Option<string>("--role")
         {
             Description = "manager, investigator, auditor or admin.",

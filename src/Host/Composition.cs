@@ -24,13 +24,7 @@ internal static class Composition
     {
         var builder = WebApplication.CreateSlimBuilder(
             new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        var configuration = builder.Configuration;
-        ((IConfigurationBuilder)configuration).Sources.Clear();
-        configuration.AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: true);
-        if (sources.File is { } file) AddFile(configuration, file);
-        configuration.AddEnvironmentVariables();
-        configuration.AddCommandLine(sources.Arguments);
-
+        Configure(builder.Configuration, sources);
         builder.Logging.ClearProviders();
         builder.Logging.SetMinimumLevel(LogLevel.Information);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
@@ -47,6 +41,28 @@ internal static class Composition
         var app = Settings.Explained(builder.Services, builder.Build);
         Settings.Check(app.Services);
         return app;
+    }
+
+    /// <returns>What the verb <c>verify</c> needs, and nothing more: no database, no keys, no log.</returns>
+    /// <exception cref="InvalidSettingsException">A setting of the archive is wrong.</exception>
+    public static IHost BuildVerification(SettingsSources sources)
+    {
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(
+            new() { ContentRootPath = AppContext.BaseDirectory });
+        Configure(builder.Configuration, sources);
+        builder.AddVerification();
+        var host = Settings.Explained(builder.Services, builder.Build);
+        Settings.Check(host.Services);
+        return host;
+    }
+
+    private static void Configure(ConfigurationManager configuration, SettingsSources sources)
+    {
+        ((IConfigurationBuilder)configuration).Sources.Clear();
+        configuration.AddJsonFile(Path.Combine(AppContext.BaseDirectory, "appsettings.json"), optional: true);
+        if (sources.File is { } file) AddFile(configuration, file);
+        configuration.AddEnvironmentVariables();
+        configuration.AddCommandLine(sources.Arguments);
     }
 
     private static void AddFile(ConfigurationManager configuration, FileInfo file)

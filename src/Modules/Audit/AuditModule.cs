@@ -1,3 +1,4 @@
+using Audit.Contracts;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -46,6 +47,32 @@ public static class AuditModule
             await output.WriteLineAsync($"Note: {directory.Root} is a directory, which is not WORM.");
         return differences.Count == 0;
     }
+
+    /// <summary>Registers what <see cref="VerifyAsync"/> needs: the archive's store and nothing else.</summary>
+    public static void AddVerification(this IHostApplicationBuilder host)
+    {
+        host.Services.AddSingleton(TimeProvider.System);
+        // No role's archive is asked for: whoever verifies may have a copy anywhere.
+        host.AddArchive(Role.All);
+    }
+
+    /// <summary>
+    /// Verifies an archive, the public logs of a site, or one receipt. Needs no database and no running platform.
+    /// </summary>
+    /// <param name="services">With what <see cref="AddVerification"/> registers.</param>
+    /// <param name="request">What, and with which keys.</param>
+    /// <param name="output">Takes the report.</param>
+    /// <param name="errors">Takes everything else.</param>
+    /// <param name="isTerminal">Whether a person looks at <paramref name="errors"/>: then progress is shown.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <returns>0 when everything is as it must be; 1 when something is not, and the report names it.</returns>
+    /// <exception cref="InvalidSettingsException">The request makes no sense; one line says why.</exception>
+    /// <exception cref="IOException">What was to be verified did not answer; one line says what.</exception>
+    public static Task<int> VerifyAsync(
+        IServiceProvider services, VerificationRequest request, TextWriter output, TextWriter errors, bool isTerminal,
+        CancellationToken cancel) =>
+        new Verification(services, request, services.GetRequiredService<TimeProvider>())
+            .RunAsync(output, errors, isTerminal, cancel);
 
     /// <summary>Maps the endpoints of the roles: none so far.</summary>
     public static void MapAudit(this IEndpointRouteBuilder endpoints, Role roles)

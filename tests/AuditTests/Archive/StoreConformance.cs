@@ -56,6 +56,23 @@ public abstract class StoreConformance
     }
 
     [Fact]
+    public async Task What_lies_below_is_listed_once_each()
+    {
+        var (store, above) = (await StoreAsync(), NewLog());
+        foreach (var log in new[] { "votes-10", "votes-02" })
+        {
+            await store.PutAsync(ArchiveKey.Segment($"{above}/{log}", 1), Bytes("a"), Json, Cancel);
+            await store.PutAsync(ArchiveKey.Segment($"{above}/{log}", 2), Bytes("b"), Json, Cancel);
+        }
+
+        await store.PutAsync($"{above}/file", Bytes("c"), Json, Cancel);
+
+        Assert.Equal(["votes-02", "votes-10"], await store.FoldersAsync(above, Cancel).ToArrayAsync(Cancel));
+        Assert.Empty(await store.FoldersAsync($"{above}/file", Cancel).ToArrayAsync(Cancel));
+        Assert.Empty(await store.FoldersAsync(NewLog(), Cancel).ToArrayAsync(Cancel));
+    }
+
+    [Fact]
     public async Task Putting_the_same_again_leaves_what_was_put_readable()
     {
         var (store, key) = (await StoreAsync(), ArchiveKey.Checkpoint(NewLog(), 1));

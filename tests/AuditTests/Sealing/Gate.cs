@@ -27,6 +27,9 @@ internal sealed class Gate(IArchiveStore store) : IArchiveStore
     public IAsyncEnumerable<ArchivedVersion> ListAsync(string prefix, CancellationToken cancel) =>
         store.ListAsync(prefix, cancel);
 
+    public IAsyncEnumerable<string> FoldersAsync(string above, CancellationToken cancel) =>
+        store.FoldersAsync(above, cancel);
+
     public Task<ArchivedCheckpoint?> NewestCheckpointAsync(
         string log, long after, long before, CancellationToken cancel) =>
         PassAsync("ask", log, () => store.NewestCheckpointAsync(log, after, before, cancel), cancel);

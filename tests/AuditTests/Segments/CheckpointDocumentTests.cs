@@ -53,7 +53,11 @@ public sealed class CheckpointDocumentTests
 
         Assert.Equal(3, json.RootElement.EnumerateObject().Count());
         Assert.Equal(
-            $$"""{"alg":"EdDSA","kid":"{{Origin}}+{{Signer.Verifier.Id:x8}}"}""",
+            $$$"""
+            {"alg":"EdDSA","kid":"{{{Origin}}}+{{{Signer.Verifier.Id:x8}}}",
+            """ + $$$"""
+            "jwk":{"kty":"OKP","crv":"Ed25519","x":"{{{Base64Url.EncodeToString(Signer.Verifier.PublicKey)}}}"}}
+            """,
             Encoding.UTF8.GetString(Base64Url.DecodeFromChars(header)));
         Assert.True(SignatureAlgorithm.Ed25519.Verify(
             key, Encoding.ASCII.GetBytes($"{header}.{payload}"), Base64Url.DecodeFromChars(Member("signature"))));

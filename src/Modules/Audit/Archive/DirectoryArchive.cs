@@ -103,6 +103,13 @@ internal sealed class DirectoryArchive(string root) : IArchiveStore
         }
     }
 
+    public IAsyncEnumerable<string> FoldersAsync(string above, CancellationToken cancel)
+    {
+        ArchiveKey.Require(above);
+        return Entries(above).OfType<DirectoryInfo>().Select(folder => folder.Name).Order(StringComparer.Ordinal)
+            .ToAsyncEnumerable();
+    }
+
     public async Task<ArchivedCheckpoint?> NewestCheckpointAsync(
         string log, long after, long before, CancellationToken cancel)
     {

@@ -38,6 +38,16 @@ internal interface IArchiveStore
     /// <exception cref="ArchiveStoreException">The store did not say; what came before is right.</exception>
     IAsyncEnumerable<ArchivedVersion> ListAsync(string prefix, CancellationToken cancel);
 
+    /// <summary>What there is directly below a part of the keys: below votes, each log of votes.</summary>
+    /// <param name="above">What the keys begin with, without the slash that follows.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <returns>
+    /// The next part of every key that goes on behind that, once each, in the order of its bytes. There may be nothing
+    /// left but markers of deletions.
+    /// </returns>
+    /// <exception cref="ArchiveStoreException">The store did not say; what came before is right.</exception>
+    IAsyncEnumerable<string> FoldersAsync(string above, CancellationToken cancel);
+
     /// <summary>
     /// Finds the highest-numbered checkpoint of a log between two numbers: a few requests, however many there are.
     /// </summary>

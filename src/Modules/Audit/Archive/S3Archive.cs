@@ -66,6 +66,29 @@ internal sealed class S3Archive(S3Link link, int retentionDays, TimeProvider clo
             .Where(version => version.IsDeleteMarker is not true)
             .Select(version => new ArchivedVersion(version.Key, version.VersionId, version.Size ?? 0));
 
+    public async IAsyncEnumerable<string> FoldersAsync(
+        string above, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        ArchiveKey.Require(above);
+        var prefix = $"{above}/";
+        var request = new ListVersionsRequest
+        {
+            BucketName = link.Bucket,
+            Prefix = prefix,
+            Delimiter = "/",
+            MaxKeys = PageCountMax,
+        };
+        while (true)
+        {
+            var page = await link.AskAsync(
+                $"'{prefix}' could not be listed", (s3, end) => s3.ListVersionsAsync(request, end), cancel);
+            foreach (var folder in page.CommonPrefixes ?? []) yield return folder[prefix.Length..^1];
+            if (page.IsTruncated is not true) yield break;
+            request.KeyMarker = page.NextKeyMarker;
+            request.VersionIdMarker = page.NextVersionIdMarker;
+        }
+    }
+
     public async Task<ArchivedCheckpoint?> NewestCheckpointAsync(
         string log, long after, long before, CancellationToken cancel)
     {

@@ -31,14 +31,18 @@ internal sealed class CheckpointDocument
     private readonly NoteSignature _signature;
 
     private CheckpointDocument(
-        CheckpointStatement statement, string signed, NoteSignature signature, ReadOnlyMemory<byte> bytes)
+        CheckpointStatement statement, VerifierKey key, string signed, NoteSignature signature,
+        ReadOnlyMemory<byte> bytes)
     {
-        (Statement, _signed, _signature, Bytes) = (statement, signed, signature, bytes);
+        (Statement, Key, _signed, _signature, Bytes) = (statement, key, signed, signature, bytes);
         Digest = Audit.Digest.Of(bytes.Span);
     }
 
     /// <summary>What is said. Who says it, <see cref="IsSignedBy"/> tells.</summary>
     public CheckpointStatement Statement { get; }
+
+    /// <summary>The key that it says it is signed by. That it is the log's, others must tell.</summary>
+    public VerifierKey Key { get; }
 
     /// <summary>The file.</summary>
     public ReadOnlyMemory<byte> Bytes { get; }
@@ -51,9 +55,8 @@ internal sealed class CheckpointDocument
     /// <param name="signer">A key of the log, named as its origin.</param>
     public static CheckpointDocument Sign(CheckpointStatement statement, NoteSigner signer)
     {
-        var (header, payload) = (Header(signer.Verifier.Name, signer.Verifier.Id), statement.ToBytes());
-        var signed = $"{Encode(header)}.{Encode(payload)}";
-        return Of(statement, signed, signer.Sign(signed));
+        var signed = $"{Encode(Header(signer.Verifier))}.{Encode(statement.ToBytes())}";
+        return Of(statement, signer.Verifier, signed, signer.Sign(signed));
     }
 
     /// <summary>Takes the bytes that <see cref="Sign"/> makes, and no others.</summary>
@@ -65,14 +68,15 @@ internal sealed class CheckpointDocument
         {
             using var json = JsonDocument.Parse(bytes);
             var (header, payload) = (Member(json, "protected"), Member(json, "payload"));
-            if (!TryKey(Base64Url.DecodeFromChars(header), out var name, out var id)
+            if (!TryKey(Base64Url.DecodeFromChars(header), out var key)
                 || !CheckpointStatement.TryParse(Base64Url.DecodeFromChars(payload), out var statement))
             {
                 return false;
             }
 
-            var signature = new NoteSignature(name, id, Base64Url.DecodeFromChars(Member(json, "signature")));
-            document = Of(statement, $"{header}.{payload}", signature);
+            var signature = new NoteSignature(
+                key.Name, key.Id, Base64Url.DecodeFromChars(Member(json, "signature")));
+            document = Of(statement, key, $"{header}.{payload}", signature);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException
             or FormatException)
@@ -101,7 +105,8 @@ internal sealed class CheckpointDocument
     public bool IsNotedBy(IReadOnlyCollection<VerifierKey> keys) =>
         Statement.Note.Verify(keys, out _) is NoteVerdict.Verified;
 
-    private static CheckpointDocument Of(CheckpointStatement statement, string signed, NoteSignature signature)
+    private static CheckpointDocument Of(
+        CheckpointStatement statement, VerifierKey key, string signed, NoteSignature signature)
     {
         // Nothing in these three has to be escaped.
         var dot = signed.IndexOf('.', StringComparison.Ordinal);
@@ -109,29 +114,33 @@ internal sealed class CheckpointDocument
         var json = $$"""
             {"payload":"{{signed[(dot + 1)..]}}","protected":"{{signed[..dot]}}","signature":"{{encoded}}"}
             """;
-        return new(statement, signed, signature, Encoding.ASCII.GetBytes(json));
+        return new(statement, key, signed, signature, Encoding.ASCII.GetBytes(json));
     }
 
-    private static byte[] Header(string name, uint id)
+    private static byte[] Header(VerifierKey key)
     {
-        var key = string.Create(CultureInfo.InvariantCulture, $"{name}+{id:x8}");
+        var kid = string.Create(CultureInfo.InvariantCulture, $"{key.Name}+{key.Id:x8}");
         return Encoding.UTF8.GetBytes(
-            $$"""{"alg":"{{Algorithm}}","kid":"{{JsonEncodedText.Encode(key, Encoder)}}"}""");
+            $$$"""
+            {"alg":"{{{Algorithm}}}","kid":"{{{JsonEncodedText.Encode(kid, Encoder)}}}",
+            """ + $$$"""
+            "jwk":{"kty":"OKP","crv":"Ed25519","x":"{{{Encode(key.PublicKey)}}}"}}
+            """);
     }
 
-    private static bool TryKey(byte[] header, out string name, out uint id)
+    private static bool TryKey(byte[] header, [NotNullWhen(true)] out VerifierKey? key)
     {
-        (name, id) = ("", 0);
+        key = null;
         using var json = JsonDocument.Parse(header);
-        if (json.RootElement.GetProperty("kid").GetString()?.Split('+') is not [{ Length: > 0 } named, var hex]
-            || !uint.TryParse(hex, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out id))
+        var x = json.RootElement.GetProperty("jwk").GetProperty("x").GetString();
+        if (json.RootElement.GetProperty("kid").GetString()?.Split('+') is not [{ Length: > 0 } name, _]
+            || !VerifierKey.TryCreate(NoteKeyType.Log, name, Base64Url.DecodeFromChars(x), out key))
         {
             return false;
         }
 
-        name = named;
-        // Another algorithm, or anything more, is not ours.
-        return header.AsSpan().SequenceEqual(Header(name, id));
+        // Another algorithm, another id, or anything more, is not ours.
+        return header.AsSpan().SequenceEqual(Header(key));
     }
 
     private static string Member(JsonDocument json, string name) =>

@@ -51,6 +51,16 @@ internal sealed class VerifierKey
             ? key
             : throw new ArgumentException($"{name} with these {publicKey.Length} bytes is no key of signed notes.");
 
+    /// <returns>False when the name cannot be a key's, or the bytes are no public key.</returns>
+    public static bool TryCreate(
+        NoteKeyType type, string name, ReadOnlySpan<byte> publicKey, [NotNullWhen(true)] out VerifierKey? key)
+    {
+        var valid = NSec.Cryptography.PublicKey.TryImport(
+            SignatureAlgorithm.Ed25519, publicKey, KeyBlobFormat.RawPublicKey, out var imported);
+        key = valid && StrictText.IsKeyName(name) ? new(type, name, imported!) : null;
+        return key is not null;
+    }
+
     /// <summary>Takes <c>name+id+base64</c>: a key of a log, or of a witness.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out VerifierKey? key)
     {
@@ -83,15 +93,6 @@ internal sealed class VerifierKey
     internal static byte[] WitnessMessage(ulong unixSeconds, string text) =>
         Encoding.UTF8.GetBytes(
             string.Create(CultureInfo.InvariantCulture, $"cosignature/v1\ntime {unixSeconds}\n{text}"));
-
-    private static bool TryCreate(
-        NoteKeyType type, string name, ReadOnlySpan<byte> publicKey, [NotNullWhen(true)] out VerifierKey? key)
-    {
-        var valid = NSec.Cryptography.PublicKey.TryImport(
-            SignatureAlgorithm.Ed25519, publicKey, KeyBlobFormat.RawPublicKey, out var imported);
-        key = valid && StrictText.IsKeyName(name) ? new(type, name, imported!) : null;
-        return key is not null;
-    }
 
     private bool VerifiesBytes(ReadOnlySpan<byte> message, ReadOnlySpan<byte> signature) =>
         signature.Length == SignatureBytes && SignatureAlgorithm.Ed25519.Verify(_key, message, signature);

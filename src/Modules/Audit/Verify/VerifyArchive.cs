@@ -1,0 +1,134 @@
+using System.Collections.Concurrent;
+
+namespace Audit;
+
+/// <summary>What a verification of an archive goes by.</summary>
+/// <param name="Keys">What checkpoints are checked with.</param>
+/// <param name="Remembered">What an earlier run saw; takes what this one sees.</param>
+/// <param name="ResultKeys">Of final results; null when nobody gave them.</param>
+/// <param name="ParallelCountMax">Logs at once.</param>
+/// <param name="TemporaryDirectory">Takes what does not fit memory, 48 bytes a vote.</param>
+internal sealed record VerifyArchiveOptions(
+    TrustedKeys Keys, RememberedLogs Remembered, ResultKeys? ResultKeys, int ParallelCountMax,
+    string TemporaryDirectory);
+
+/// <summary>
+/// Verifies an archive whole, from the store and public keys alone: every log, then that the votes in them came out as
+/// the signed results say. Runs once.
+/// </summary>
+internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions options, VerifyProgress progress)
+{
+    private readonly VerificationReport _report = new("archive");
+    private readonly SurveyFacts _surveys = new();
+    private readonly LogCoverage _coverage = new();
+    private readonly ConcurrentDictionary<string, VerifyLog?> _logs = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<int, PartitionRecount> _partitions = new();
+
+    /// <exception cref="ArchiveStoreException">The store did not answer.</exception>
+    public async Task<VerificationReport> RunAsync(CancellationToken cancel)
+    {
+        var votes = await VoteLogsAsync(cancel);
+        using var decided = new DecidedVotes(options.TemporaryDirectory);
+        // In this order, so that each can only be ahead of those before it while the platform goes on: the checkpoints
+        // that were shown, the events that say how surveys ended, the votes.
+        var hasCheckpoints = await VerifyAsync(LogName.Checkpoints, _coverage.Take, cancel);
+        var hasEvents = await VerifyAsync(LogName.Events, _surveys.Take, cancel);
+        await Parallel.ForEachAsync(
+            votes,
+            new ParallelOptions { MaxDegreeOfParallelism = options.ParallelCountMax, CancellationToken = cancel },
+            async (log, stop) => await RecountAsync(log, decided, stop));
+
+        RequireRemembered();
+        if (hasCheckpoints) _coverage.Check(_logs.Where(log => log.Key != LogName.Checkpoints).ToDictionary(), _report);
+        CheckVotes(decided, votes, hasEvents, cancel);
+        _report.Use(options.Keys);
+        return _report;
+    }
+
+    private async Task<List<string>> VoteLogsAsync(CancellationToken cancel)
+    {
+        var found = new List<string>();
+        await foreach (var folder in store.FoldersAsync("votes", cancel))
+        {
+            if (LogName.TryPartition(folder, out _)) found.Add(folder);
+            else _report.Note($"votes/{folder} is no log and was not looked at.");
+        }
+
+        return found;
+    }
+
+    /// <returns>False when the log is broken. One that is not there yet is not.</returns>
+    private Task<bool> VerifyAsync(string log, EntryVisitor visit, CancellationToken cancel) =>
+        _report.CollectAsync(async () =>
+        {
+            var verify = new VerifyLog(store, log, options.Keys, options.Remembered, progress);
+            _logs[log] = verify;
+            if (await verify.RunAsync(visit, cancel) is { } verified) _report.Add(verified);
+            else _logs[log] = null;
+        });
+
+    private async Task RecountAsync(string log, DecidedVotes decided, CancellationToken cancel)
+    {
+        LogName.TryPartition(log, out var partition);
+        var recount = new PartitionRecount(log, partition, _surveys, decided);
+        var isWhole = await VerifyAsync(log, recount.Take, cancel)
+            && Finish(recount, log);
+        _report.Add(recount.Counts);
+        if (isWhole) _partitions[partition] = recount;
+        foreach (var offset in recount.DismissedBallots)
+        {
+            _report.Note($"{log}: the record at offset {offset} reads as a ballot, and an operator settled that it "
+                + "is none. Only the key of its MAC tells.");
+        }
+    }
+
+    private bool Finish(PartitionRecount recount, string log)
+    {
+        try
+        {
+            recount.Finish();
+            return true;
+        }
+        catch (BrokenEvidenceException e)
+        {
+            _report.Add(_logs[log]?.Locate(e.Finding) ?? e.Finding);
+            return false;
+        }
+    }
+
+    /// <summary>A log that was there in an earlier run cannot be gone.</summary>
+    private void RequireRemembered()
+    {
+        foreach (var log in options.Remembered.Origins.Select(LogName.Of))
+        {
+            if (_logs.TryGetValue(log, out var found) && found is not null) continue;
+            _report.Add(new Finding(
+                log, 0, null, Problems.Rollback, "The log was there in an earlier run, and is not in the archive."));
+        }
+    }
+
+    private void CheckVotes(DecidedVotes decided, List<string> votes, bool hasEvents, CancellationToken cancel)
+    {
+        foreach (var (vote, problem, detail) in decided.Check(cancel))
+        {
+            var log = SealedLogs.NameOf(vote.Partition);
+            var finding = new Finding(log, vote.Index, null, problem, detail);
+            _report.Add(_logs[log]?.Locate(finding) ?? finding);
+        }
+
+        if (!hasEvents || _partitions.Count < votes.Count)
+        {
+            _report.Note("Results were not compared: not every log could be read to its end.");
+            return;
+        }
+
+        var recounted = new Dictionary<int, RecountedSurvey>();
+        foreach (var (survey, part) in _partitions.Values.SelectMany(partition => partition.Surveys))
+        {
+            if (!recounted.TryGetValue(survey, out var whole)) recounted.Add(survey, whole = new());
+            whole.Add(part);
+        }
+
+        new ResultCheck(_surveys, options.ResultKeys, _report).Check(recounted, _partitions.Keys.ToHashSet());
+    }
+}

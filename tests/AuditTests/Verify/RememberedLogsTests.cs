@@ -1,0 +1,65 @@
+using Audit;
+using Platform;
+
+namespace AuditTests;
+
+/// <summary>What an earlier run saw must be found again: a history rewritten whole shows nowhere else.</summary>
+public sealed class RememberedLogsTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_log_that_grew_is_taken_and_one_that_was_rewritten_is_a_fork()
+    {
+        var (remembered, election) = (new RememberedLogs(), Election.Whole());
+        using var before = await ArchivedElection.SealAsync(election, hasCheckpoints: false);
+        election.Publish(8);
+        using var grown = await ArchivedElection.SealAsync(election, hasCheckpoints: false);
+        using var rewritten = await ArchivedElection.SealAsync(
+            Election.Whole(one => one.Publish(9)), hasCheckpoints: false);
+
+        Assert.Empty((await before.VerifyAsync(remembered: remembered)).Findings);
+        Assert.Empty((await before.VerifyAsync(remembered: remembered)).Findings);
+        Assert.Equal((Problems.Fork, "events"), Place(await rewritten.VerifyAsync(remembered: remembered)));
+        Assert.Empty((await grown.VerifyAsync(remembered: remembered)).Findings);
+        Assert.Equal((Problems.Rollback, "events"), Place(await before.VerifyAsync(remembered: remembered)));
+    }
+
+    [Fact]
+    public async Task A_log_whose_newest_checkpoints_are_gone_is_rolled_back()
+    {
+        var remembered = new RememberedLogs();
+        using var archive = await ArchivedElection.SealAsync(Election.Whole(), hasCheckpoints: false);
+        Assert.Empty((await archive.VerifyAsync(remembered: remembered)).Findings);
+
+        Directory.Delete(
+            Directory.GetDirectories(Path.Combine(archive.Root, "votes/votes-01")).Max()!, recursive: true);
+        Assert.Equal((Problems.Rollback, "votes-01"), Place(await archive.VerifyAsync(remembered: remembered)));
+        Directory.Delete(Path.Combine(archive.Root, "votes/votes-01"), recursive: true);
+        Assert.Contains(
+            (await archive.VerifyAsync(remembered: remembered)).Findings,
+            finding => (finding.Problem, finding.Log) == (Problems.Rollback, "votes-01"));
+    }
+
+    [Fact]
+    public async Task What_was_seen_is_the_same_after_it_was_written_down()
+    {
+        var path = Path.Combine(Directory.CreateTempSubdirectory("remember-").FullName, "seen.json");
+        var remembered = await RememberedLogs.ReadAsync(path, Cancel);
+        var key = ArchivedElection.Signer("events").Verifier;
+        remembered.Set(key.Name, 7, Digest.Of("root"u8), [key]);
+
+        await remembered.WriteAsync(path, Cancel);
+        var read = await RememberedLogs.ReadAsync(path, Cancel);
+
+        Assert.Equal((7, Digest.Of("root"u8)), read.Find(key.Name));
+        Assert.Equal(key.ToString(), Assert.Single(Assert.Single(read.Keys).Keys).ToString());
+        Assert.Null(read.Find("another"));
+        await File.WriteAllTextAsync(path, "[{}]", Cancel);
+        await Assert.ThrowsAsync<InvalidSettingsException>(() => RememberedLogs.ReadAsync(path, Cancel));
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+    }
+
+    private static (string Problem, string Log) Place(VerificationReport report) =>
+        report.Findings[0] is var first ? (first.Problem, first.Log) : default;
+}
