@@ -8,6 +8,7 @@ public enum Caller
     Staff,
     Manager,
     ResultsReader,
+    Auditor,
 }
 
 /// <summary>One line of the contract's tables.</summary>
@@ -51,6 +52,11 @@ internal static class Endpoints
         new("DELETE", "/v1/auth/sessions/{}", Caller.Voter),
         new("GET", "/.well-known/jwks.json", Caller.Anybody),
         new("GET", "/.well-known/openid-configuration", Caller.Anybody),
+        new("GET", "/v1/votes/{}/proof", Caller.Anybody),
+        new("GET", "/v1/audit/logs", Caller.Anybody),
+        new("GET", "/v1/audit/logs/{}/checkpoint", Caller.Anybody),
+        new("GET", "/v1/audit/logs/{}/tile/{}", Caller.Anybody),
+        new("GET", "/v1/audit/results/{}", Caller.Anybody),
     ];
 
     public static readonly Endpoint[] Internal =
@@ -63,6 +69,8 @@ internal static class Endpoints
         new("PUT", "/v1/internal/surveys/{}/finish", Caller.Manager),
         new("DELETE", "/v1/internal/surveys/{}", Caller.Manager),
         new("GET", "/v1/internal/surveys/{}/results", Caller.ResultsReader),
+        new("GET", "/v1/internal/audit/events", Caller.Auditor),
+        new("GET", "/v1/internal/audit/events/export", Caller.Auditor),
     ];
 
     /// <summary>Not in the OpenAPI documents, for those describe what clients of the platform call.</summary>

@@ -9,7 +9,7 @@ namespace Audit;
 /// <summary>Archive, transparency logs and proofs. The module's one entry: only the host calls it.</summary>
 public static class AuditModule
 {
-    /// <summary>How far logs are sealed, and their trees, in the control database.</summary>
+    /// <summary>How far logs are sealed, their trees, and the index of their events, in the control database.</summary>
     public static MigrationSet Migrations { get; } = new("audit", typeof(AuditModule).Assembly);
 
     /// <summary>Registers settings and services, and the loops of the roles.</summary>
@@ -17,6 +17,7 @@ public static class AuditModule
     {
         host.AddArchive(roles);
         host.AddSealing(roles);
+        host.AddReading(roles);
     }
 
     /// <summary>
@@ -74,8 +75,6 @@ public static class AuditModule
         new Verification(services, request, services.GetRequiredService<TimeProvider>())
             .RunAsync(output, errors, isTerminal, cancel);
 
-    /// <summary>Maps the endpoints of the roles: none so far.</summary>
-    public static void MapAudit(this IEndpointRouteBuilder endpoints, Role roles)
-    {
-    }
+    /// <summary>Maps the endpoints of the roles.</summary>
+    public static void MapAudit(this IEndpointRouteBuilder endpoints, Role roles) => endpoints.MapReading(roles);
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace Audit;
 
@@ -35,4 +36,8 @@ internal sealed class AuditOptions
     /// </summary>
     [Range(1, 1_024)]
     public int LargeSealCountMax { get; set; } = 8;
+
+    /// <summary>Who signs checkpoints beside the logs themselves; empty: nobody.</summary>
+    [ValidateEnumeratedItems]
+    public WitnessPlace[] Witnesses { get; set; } = [];
 }

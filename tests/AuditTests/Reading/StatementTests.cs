@@ -1,0 +1,119 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text.Json;
+using Audit;
+
+namespace AuditTests;
+
+/// <summary>The statement of a final result, from its votes on, over HTTP.</summary>
+[Collection(ReadingCollection.Name)]
+public sealed class StatementTests(ReadingSite site)
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_final_result_is_stated_with_the_checkpoints_that_it_was_counted_at()
+    {
+        var survey = await site.OpenSurveyAsync();
+        var entries = new List<string>();
+        foreach (var option in new[] { 0, 1, 1 }) entries.Add((await site.CastAsync(survey, option)).Entry);
+        var path = $"/v1/audit/results/{survey.Id}";
+        Assert.Equal(404, (await site.GetAsync(path)).Status);
+
+        using (var finish = await site.AskAsync(HttpMethod.Put, $"/v1/internal/surveys/{survey.Id}/finish", "manager"))
+            finish.EnsureSuccessStatusCode();
+        await site.UntilAsync(async () => (await site.GetAsync(path)).Status == 200);
+
+        var (_, statement, answer) = await site.GetAsync(path);
+        Assert.Equal("application/jose+json", answer.Content.Headers.ContentType?.ToString());
+        Assert.Equal(TimeSpan.FromHours(1), answer.Headers.CacheControl?.MaxAge);
+        Assert.False(ResultStatement.TryOpen(statement, [await site.KeyAsync("checkpoints")], out _));
+        Assert.True(ResultStatement.TryOpen(statement, [await site.KeyAsync("events")], out var payload));
+        using var json = JsonDocument.Parse(payload);
+        var said = json.RootElement;
+        Assert.Equal((survey.Id, 3), (said.GetProperty("survey").GetString(), said.GetProperty("ballots").GetInt32()));
+        Assert.Equal((1, 2), (said.GetProperty("votes").GetProperty(survey.Options[0]).GetInt32(),
+            said.GetProperty("votes").GetProperty(survey.Options[1]).GetInt32()));
+        var result = said.GetProperty("result").GetString()!.Split('.');
+        using var signed = JsonDocument.Parse(Base64Url.DecodeFromChars(result[1]));
+        Assert.Equal(survey.Id, signed.RootElement.GetProperty("survey_id").GetString());
+        Assert.Equal(3, signed.RootElement.GetProperty("total_responses").GetInt32());
+        await CoversAsync(said, entries);
+        await IsArchivedAsync(survey.Id, statement);
+    }
+
+    /// <summary>The named checkpoints are of the logs as they are served, and hold every ballot and the end.</summary>
+    private async Task CoversAsync(JsonElement said, List<string> entries)
+    {
+        var covered = new HashSet<string>();
+        var checkpoints = said.GetProperty("checkpoints").EnumerateArray().ToArray();
+        Assert.Equal(
+            [.. Enumerable.Range(0, 16).Select(partition => $"votes-{partition:00}").Prepend("events")],
+            checkpoints.Select(one => one.GetProperty("log").GetString()));
+        foreach (var one in checkpoints)
+        {
+            var (log, size) = (one.GetProperty("log").GetString()!, one.GetProperty("size").GetInt64());
+            var tree = new TreeFrontier();
+            var read = await site.EntriesAsync(log, size);
+            tree.Append(read);
+            Assert.Equal(one.GetProperty("root").GetString(), Base64Url.EncodeToString(tree.Root.Span));
+            Assert.Equal($"voting.localhost/{log}", one.GetProperty("origin").GetString());
+            covered.UnionWith(read.Select(entry => Base64Url.EncodeToString(entry.Span)));
+        }
+
+        Assert.Superset(entries.ToHashSet(), covered);
+        var end = said.GetProperty("finalized");
+        Assert.Equal("events", end.GetProperty("log").GetString());
+        Assert.Contains(end.GetProperty("entry").GetString()!, covered);
+    }
+
+    private async Task IsArchivedAsync(string survey, byte[] statement)
+    {
+        var directory = (await site.Installation.RunAsync(["admin", "archive", "check"], Cancel)).Split('\n')
+            .First(line => line.StartsWith("Note: ", StringComparison.Ordinal))["Note: ".Length..].Split(" is a ")[0];
+        Assert.Equal(statement, await File.ReadAllBytesAsync(
+            Path.Combine(directory, "results", survey, "statement.json"), Cancel));
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("01")]
+    [InlineData("x")]
+    [InlineData("999999999")]
+    public async Task There_is_none_of_another_survey(string survey)
+    {
+        var (status, _, answer) = await site.GetAsync($"/v1/audit/results/{survey}");
+        Assert.Equal(404, status);
+        Assert.True(answer.Headers.CacheControl?.NoStore);
+    }
+
+    [Fact]
+    public void A_statement_that_was_altered_or_signed_by_another_is_not_opened()
+    {
+        var signer = Signers.Log("voting.test/events");
+        var facts = new FinalFacts(3, 2, [(1, 2)], new Dictionary<int, long> { [0] = 5 }, "a.b.c");
+        var at = new DateTimeOffset(2026, 1, 15, 10, 30, 0, TimeSpan.Zero);
+        var counted = new CountedAt("events", 4, new("voting.test/events", 7, TreeHash.Empty));
+        var statement = ResultStatement.Sign(new(7, "events", 6, TreeHash.Empty, []), facts, [counted], at, signer);
+
+        Assert.True(ResultStatement.TryOpen(statement, [signer.Verifier], out var payload));
+        using var json = JsonDocument.Parse(payload);
+        Assert.Equal("7", json.RootElement.GetProperty("survey").GetString());
+        Assert.False(ResultStatement.TryOpen(statement, [Signers.Log("voting.test/votes-00").Verifier], out _));
+        Assert.False(ResultStatement.TryOpen(statement, [Signers.Log("voting.test/events", 1).Verifier], out _));
+        for (var i = 0; i < statement.Length; i++)
+        {
+            var altered = statement.ToArray();
+            altered[i] ^= 1;
+            if (ResultStatement.TryOpen(altered, [signer.Verifier], out var other)) Assert.Equal(payload, other);
+            Assert.False(ResultStatement.TryOpen(statement.AsMemory(0, i), [signer.Verifier], out _));
+        }
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("x")]
+    [InlineData("""{"data":{"version":1,"ballots":"1"}}""")]
+    public void An_end_that_cannot_be_read_is_said_to_be_that(string text) => Assert.Throws<InvalidDataException>(
+        () => FinalFacts.Of(System.Text.Encoding.UTF8.GetBytes(text.ToString(CultureInfo.InvariantCulture))));
+}
