@@ -24,7 +24,6 @@ public sealed class TamperedArchiveTests
         var files = archive.Files();
         var sizes = files.ToDictionary(file => file, file => new FileInfo(Path.Combine(archive.Root, file)).Length);
 
-        // Where a byte is flipped in every file in turn; a thousandth of a second each.
         await Gen.Select(Gen.Int[0, files.Length - 1], Gen.Int[0, 100_000], Gen.Int[1, 255]).SampleAsync(
             async (file, place, mask) =>
             {
@@ -32,9 +31,8 @@ public sealed class TamperedArchiveTests
                 archive.Change(key, bytes => Flip(bytes, at, mask));
                 var report = await archive.VerifyAsync();
                 archive.Change(key, bytes => Flip(bytes, at, mask));
-                var first = report.Findings[0];
-                return first.Key == key || first.Log == LogName.Checkpoints;
-            }, iter: 400, threads: 1);
+                return report.Findings[0].Key == key;
+            }, iter: 300, threads: 1);
         Assert.Empty((await archive.VerifyAsync()).Findings);
     }
 

@@ -81,7 +81,13 @@ internal sealed class PartitionRecount(string log, int partition, SurveyFacts su
     /// <exception cref="BrokenEvidenceException">A survey is final and not all of it is here.</exception>
     public void Finish()
     {
-        Counts.Pending = _records.End - _records.Start;
+        for (var place = _records.Start; place < _records.End; place++)
+        {
+            // A fence waits for no outcome.
+            if (IsFence(_records[place])) Counts.Fences++;
+            else Counts.Pending++;
+        }
+
         foreach (var result in surveys.Results)
         {
             if (!result.Fences.TryGetValue(partition, out var fence))
@@ -90,7 +96,7 @@ internal sealed class PartitionRecount(string log, int partition, SurveyFacts su
             for (var place = _records.Start; place < _records.End && _records[place].Offset < fence; place++)
             {
                 ref var record = ref _records[place];
-                if (record.Kind is VoteRecordKind.Closed || _setAside.IsSettled(record.Offset)) continue;
+                if (IsFence(record) || _setAside.IsSettled(record.Offset)) continue;
                 throw Broken(record.Index, Problems.Undecided,
                     $"Survey {result.Survey} is final, and the record at offset {record.Offset} before its fence has "
                     + "no outcome.");
@@ -159,7 +165,7 @@ internal sealed class PartitionRecount(string log, int partition, SurveyFacts su
     /// <summary>A record that has no outcome, though a later one has: a fence, or set aside.</summary>
     private void Pass(ref PendingRecord record)
     {
-        if (record.Kind is VoteRecordKind.Closed && !_setAside.IsSettled(record.Offset))
+        if (IsFence(record))
         {
             Counts.Fences++;
         }
@@ -235,6 +241,9 @@ internal sealed class PartitionRecount(string log, int partition, SurveyFacts su
             throw Broken(outcome.Index, Problems.Ballot, "The ballot is refused as invalid and keeps the rules.");
         }
     }
+
+    private bool IsFence(in PendingRecord record) =>
+        record.Kind is VoteRecordKind.Closed && !_setAside.IsSettled(record.Offset);
 
     // A replay keeps the place of what it replays.
     private static long Place(in PendingRecord record) =>

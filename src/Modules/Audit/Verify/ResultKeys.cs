@@ -49,7 +49,7 @@ internal sealed class ResultKeys : IDisposable
             return Parse(await answer.Content.ReadAsByteArrayAsync(cancel));
         }
         catch (Exception e) when (e is IOException or HttpRequestException or FormatException
-            or UnauthorizedAccessException)
+            or UnauthorizedAccessException || (e is TaskCanceledException && !cancel.IsCancellationRequested))
         {
             throw new InvalidSettingsException($"No keys could be read from {source}: {e.Message}");
         }

@@ -37,7 +37,8 @@ internal sealed class Verification(IServiceProvider services, VerificationReques
         {
             report = await RunAsync(keys, remembered, resultKeys, http, cancel);
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (e is HttpRequestException
+            || (e is TaskCanceledException && !cancel.IsCancellationRequested))
         {
             throw new IOException($"{request.Url}: {e.Message}", e);
         }
