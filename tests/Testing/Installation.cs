@@ -14,14 +14,13 @@ public sealed class Installation : IAsyncDisposable
     private readonly ConcurrentQueue<HostProcess> _hosts = new();
     private readonly ConcurrentDictionary<string, Lazy<Task<string>>> _staffTokens = new();
     private readonly SandboxProcess _sandbox;
-    private readonly string _archive;
     private readonly Dictionary<string, string> _settings;
 
     private Installation(
         TestDatabase database, SandboxProcess sandbox, string archive, Dictionary<string, string> settings)
     {
         Database = database;
-        _archive = archive;
+        Archive = archive;
         _sandbox = sandbox;
         _settings = settings;
     }
@@ -35,6 +34,9 @@ public sealed class Installation : IAsyncDisposable
 
     /// <summary>The control database, which also holds the shards unless settings say otherwise.</summary>
     public TestDatabase Database { get; }
+
+    /// <summary>The directory that holds its archive, unless settings name another store.</summary>
+    public string Archive { get; }
 
     /// <summary>Every process that was started, ended ones included, in the order of their starts.</summary>
     public IReadOnlyList<HostProcess> Hosts => [.. _hosts];
@@ -136,7 +138,7 @@ public sealed class Installation : IAsyncDisposable
         foreach (var host in _hosts) await host.DisposeAsync();
         await _sandbox.DisposeAsync();
         await Database.DisposeAsync();
-        Directory.Delete(_archive, recursive: true);
+        Directory.Delete(Archive, recursive: true);
     }
 
     private static async Task<Installation> PrepareAsync(

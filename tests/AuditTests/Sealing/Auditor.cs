@@ -20,7 +20,8 @@ internal sealed class Auditor : IAsyncDisposable
     private bool _hasEnded;
 
     public Auditor(
-        SealingSite site, IArchiveStore store, AuditOptions options, string groups, RunningLog log)
+        SealingSite site, IArchiveStore store, AuditOptions options, string groups, LogSigners signers,
+        RunningLog log)
     {
         _log = log;
         _database = new(
@@ -30,7 +31,7 @@ internal sealed class Auditor : IAsyncDisposable
         Heads = new(_database);
         Tiles = new(_database);
         Sealing = new(
-            log.Log, SealingSite.Logs, Signers, Heads, _database, store, _turns,
+            log.Log, SealingSite.Logs, signers, Heads, _database, store, _turns,
             new(_services.GetRequiredService<IMeterFactory>()), Options.Create(options), TimeProvider.System,
             NullLogger<LogSealer>.Instance);
         // Of a group of its own it owns everything, whoever else does.
@@ -46,9 +47,6 @@ internal sealed class Auditor : IAsyncDisposable
                 _stop.Token),
         ];
     }
-
-    /// <summary>Keys of the tests' logs: one each, but where a test adds another.</summary>
-    public static LogSigners Signers { get; } = log => [AuditTests.Signers.Log(log.Origin)];
 
     public HeadTable Heads { get; }
 

@@ -30,6 +30,9 @@ internal sealed class SealingSite : IAsyncDisposable
     private SealingSite(TestDatabase database, IArchiveStore store) =>
         (Database, Store, _log) = (database, store, new(database.ConnectionString, Topics));
 
+    /// <summary>Keys of the logs: one each.</summary>
+    public static LogSigners Signers { get; } = log => [AuditTests.Signers.Log(log.Origin)];
+
     public static SealedLogs Logs { get; } = new(Origin, Partitions);
 
     public TestDatabase Database { get; }
@@ -56,10 +59,11 @@ internal sealed class SealingSite : IAsyncDisposable
     };
 
     /// <summary>A process of role audit; more than one may run.</summary>
-    public Auditor Start(IArchiveStore? store = null, AuditOptions? options = null, string groups = "")
+    public Auditor Start(
+        IArchiveStore? store = null, AuditOptions? options = null, string groups = "", LogSigners? signers = null)
     {
         var log = new RunningLog(Database.ConnectionString, Topics);
-        var auditor = new Auditor(this, store ?? Store, options ?? Quick, groups, log);
+        var auditor = new Auditor(this, store ?? Store, options ?? Quick, groups, signers ?? Signers, log);
         _auditors.Add(auditor);
         return auditor;
     }
@@ -67,8 +71,14 @@ internal sealed class SealingSite : IAsyncDisposable
     /// <summary>Ends all auditors and starts another.</summary>
     public async Task<Auditor> RestartAsync(IArchiveStore? store = null)
     {
-        foreach (var auditor in _auditors) await auditor.DisposeAsync();
+        await EndAllAsync();
         return Start(store);
+    }
+
+    public async Task EndAllAsync()
+    {
+        foreach (var auditor in _auditors) await auditor.DisposeAsync();
+        _auditors.Clear();
     }
 
     /// <summary>Writes some events, all different, to a partition.</summary>
@@ -170,7 +180,7 @@ internal sealed class SealingSite : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var auditor in _auditors) await auditor.DisposeAsync();
+        await EndAllAsync();
         await _log.DisposeAsync();
         await Database.DisposeAsync();
     }

@@ -34,7 +34,7 @@ public sealed class SealingTests(Postgres postgres) : IDisposable
         Assert.All(archives.SkipLast(1), archive => Assert.All(
             archive.Documents, one => Assert.InRange(one.Statement.Entries, 1, SealingSite.Quick.SealEntryCountMax)));
         // Of a source that brings much the others get their share.
-        Assert.Equal(2, archives[0].Documents[0].Statement.Ranges.Count);
+        Assert.Contains(archives[0].Documents, one => one.Statement is { Ranges.Count: 2, Entries: 40 });
         await SealingSite.UntilAsync("the groups know what is sealed", async () =>
             (await site.Log.LagAsync(SealVotes.Group, VoteTopics.Votes, Cancel)).Values.Sum() == 0
             && (await site.Log.LagAsync(SealEvents.Group, Outbox.Topic.Name, Cancel)).Values.Sum() == 0);
@@ -118,7 +118,7 @@ public sealed class SealingTests(Postgres postgres) : IDisposable
         await site.AppendEverywhereAsync(30);
         await site.SettledAsync();
         goOn.SetResult();
-        for (var i = 0; i < 5; i++)
+        for (var i = 0; i < 2; i++)
         {
             await site.AppendEverywhereAsync(30);
             await site.SettledAsync();
@@ -145,7 +145,7 @@ public sealed class SealingTests(Postgres postgres) : IDisposable
         };
 
         await site.AppendEverywhereAsync(100);
-        await SealingSite.UntilAsync("it was tried more than once", () => Task.FromResult(failures > 20));
+        await SealingSite.UntilAsync("it was tried more than once", () => Task.FromResult(failures > 10));
         Assert.True((await site.Log.LagAsync(SealVotes.Group, VoteTopics.Votes, Cancel)).Values.Sum() >= 200);
         Volatile.Write(ref down, false);
         await site.SettledAsync();
@@ -157,8 +157,8 @@ public sealed class SealingTests(Postgres postgres) : IDisposable
     public async Task A_slow_archive_makes_segments_larger_and_loses_nothing()
     {
         await using var site = await SealingSite.OpenAsync(postgres, Store);
-        var auditor = site.Start(new Gate(Store) { Before = (_, _, cancel) => Task.Delay(30, cancel) });
-        for (var i = 0; i < 20; i++) await site.AppendEverywhereAsync(3);
+        var auditor = site.Start(new Gate(Store) { Before = (_, _, cancel) => Task.Delay(15, cancel) });
+        for (var i = 0; i < 8; i++) await site.AppendEverywhereAsync(3);
         await site.SettledAsync();
 
         await SealedArchive.AssertAllAsync(site, auditor);

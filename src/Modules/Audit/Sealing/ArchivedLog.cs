@@ -7,27 +7,35 @@ namespace Audit;
 internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey> keys, IArchiveStore store)
 {
     /// <summary>The newest checkpoint behind a number.</summary>
+    /// <param name="after">The number.</param>
+    /// <param name="size">Entries of the largest tree that is known to be signed.</param>
+    /// <param name="cancel">Ends the search.</param>
     /// <returns>Null when there is none; what others put there under higher numbers hides nothing.</returns>
-    /// <exception cref="ArchiveContradictionException">The archive holds two of one number, or one that the log's keys
-    /// noted and did not sign.</exception>
+    /// <exception cref="ArchiveContradictionException">The archive holds two of one number, or a note by the log of a
+    /// tree that is larger than any other, in a document that none of its keys signed.</exception>
     /// <exception cref="ArchiveStoreException">The store did not say.</exception>
-    public async Task<CheckpointDocument?> NewestAsync(long after, CancellationToken cancel)
+    public async Task<CheckpointDocument?> NewestAsync(long after, long size, CancellationToken cancel)
     {
-        var before = long.MaxValue;
-        while (await store.NewestCheckpointAsync(log.Folder, after, before, cancel) is { } found)
+        var (before, noted) = (long.MaxValue, size);
+        CheckpointDocument? document = null;
+        while (document is null
+            && await store.NewestCheckpointAsync(log.Folder, after, before, cancel) is { } found)
         {
-            if (await ReadAsync(found, cancel) is { } document) return document;
-            before = found.Number;
+            (document, var unsigned) = await ReadAsync(found, cancel);
+            (before, noted) = (found.Number, Math.Max(noted, unsigned));
         }
 
-        return null;
+        // Notes are public: anybody may put one again, but only of a tree that was shown.
+        return noted <= Math.Max(size, document?.Statement.Size ?? 0) ? document : throw new ArchiveContradictionException(
+            log.Name, $"a checkpoint of {noted} entries in the archive is signed by a key that is not here");
     }
 
     /// <returns>The checkpoint of that number; null when there is none.</returns>
-    /// <inheritdoc cref="NewestAsync" path="/exception"/>
+    /// <exception cref="ArchiveContradictionException">The archive holds two.</exception>
+    /// <exception cref="ArchiveStoreException">The store did not say.</exception>
     public async Task<CheckpointDocument?> FindAsync(long number, CancellationToken cancel) =>
         await store.NewestCheckpointAsync(log.Folder, number - 1, number + 1, cancel) is { } found
-            ? await ReadAsync(found, cancel)
+            ? (await ReadAsync(found, cancel)).Document
             : null;
 
     /// <summary>Reads a checkpoint's segment.</summary>
@@ -42,9 +50,12 @@ internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey
             log.Name, $"the segment of checkpoint {of.Number} has other bytes than its checkpoint says");
     }
 
-    private async Task<CheckpointDocument?> ReadAsync(ArchivedCheckpoint found, CancellationToken cancel)
+    /// <returns>What the log signed; and the largest tree that it noted in what others signed.</returns>
+    private async Task<(CheckpointDocument? Document, long Unsigned)> ReadAsync(
+        ArchivedCheckpoint found, CancellationToken cancel)
     {
         CheckpointDocument? document = null;
+        var unsigned = 0L;
         foreach (var version in found.Versions.Where(one => one.SizeBytes <= CheckpointDocument.SizeBytesMax))
         {
             var content = await store.ReadAsync(version.Key, version.VersionId, cancel);
@@ -56,8 +67,8 @@ internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey
 
             if (!read.IsSignedBy(keys))
             {
-                throw new ArchiveContradictionException(
-                    log.Name, $"checkpoint {found.Number} in the archive is signed by a key that is not here");
+                unsigned = Math.Max(unsigned, read.Statement.Size);
+                continue;
             }
 
             if (document is not null && document.Digest != read.Digest)
@@ -69,7 +80,7 @@ internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey
             document = read;
         }
 
-        return document;
+        return (document, unsigned);
     }
 }
 

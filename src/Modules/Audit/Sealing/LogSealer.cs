@@ -81,7 +81,7 @@ internal sealed partial class LogSealer(
     private async Task<LogHead?> TakeOverAsync(CancellationToken stop)
     {
         var head = await heads.LoadAsync(log.Name, stop);
-        var newest = await _archive.NewestAsync(Math.Max(0, head.Checkpoint - 1), stop);
+        var newest = await _archive.NewestAsync(Math.Max(0, head.Checkpoint - 1), head.Size, stop);
         if (newest is not null && newest.Statement.Number > head.Checkpoint)
         {
             // Most often another process has just sealed it; then the head says so by now.
@@ -128,7 +128,7 @@ internal sealed partial class LogSealer(
             ArchiveKey.Segment(log.Folder, intent.Number), content, SegmentWriter.ContentType, stop);
 
         // A checkpoint that the head does not know: the log signed it, and must not sign another of that number.
-        if (await _archive.NewestAsync(head.Checkpoint, stop) is not null) return null;
+        if (await _archive.NewestAsync(head.Checkpoint, head.Size, stop) is not null) return null;
         var stored = new SegmentReference(put.Key, put.VersionId, Digest.Of(content.Span));
         var document = Sign(head, intent, growth, segment.LastHash, stored);
         if (await heads.AdvanceAsync(head, document, growth, content.Length, false, stop) is not { } next) return null;
