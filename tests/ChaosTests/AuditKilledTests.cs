@@ -2,7 +2,6 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Testing;
 using ZstdSharp;
 
 namespace ChaosTests;
@@ -21,18 +20,20 @@ public sealed class AuditKilledTests(Site site)
         ["Audit__SealEntryCountMax"] = "7",
     };
 
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     [Fact]
     public async Task Killed_while_it_seals_under_load_every_event_is_archived_once()
     {
         var election = await site.PublishAsync();
-        var audit = await site.Installation.StartHostAsync("audit", Quick);
+        var audit = await site.Installation.StartHostAsync("audit", Quick, Cancel);
         for (var kill = 0; kill < Kills; kill++)
         {
             var casting = site.CastAsync(election, Voters);
             await Until.HoldsAsync("a checkpoint is begun and not sealed", async () =>
                 await site.ReadAsync<long>("SELECT count(*) FROM audit.heads WHERE intent IS NOT NULL") > 0);
             await audit.KillAsync();
-            audit = await site.Installation.StartHostAsync("audit", Quick);
+            audit = await site.Installation.StartHostAsync("audit", Quick, Cancel);
             await casting;
         }
 
@@ -43,7 +44,7 @@ public sealed class AuditKilledTests(Site site)
                 = (SELECT sum(next_offset) FROM platform.log_partitions
                    WHERE topic IN ('votes', 'vote-outcomes', 'domain-events'))
             """));
-        Assert.Equal(0, await audit.TerminateAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(0, await audit.TerminateAsync(Cancel));
 
         var archived = Directory.GetDirectories(Path.Combine(site.Installation.Archive, "votes"))
             .Append(Path.Combine(site.Installation.Archive, "events")).SelectMany(EventsOf).ToList();

@@ -8,6 +8,7 @@ internal static class Measuring
     public static readonly string[] Names =
     [
         CastingRow.Name, CountingRow.Name, WholeCountingRow.Name, StreamsRow.Name, FreshnessRow.Name, GrowthRow.Name,
+        ArchivingRow.Name,
     ];
 
     /// <param name="only">One of <see cref="Names"/>, or null for all.</param>
@@ -49,6 +50,12 @@ internal static class Measuring
             await using var small = await Site.StartAsync(postgres, cancel);
             await using var large = await Site.StartAsync(postgres, cancel);
             rows.Add(await GrowthRow.MeasureAsync(small, large, sizes, progress, cancel));
+        }
+
+        if (Wants(ArchivingRow.Name))
+        {
+            await using var site = await Site.StartAsync(postgres, cancel);
+            rows.Add(await ArchivingRow.MeasureAsync(site, sizes, progress, cancel));
         }
 
         return new(

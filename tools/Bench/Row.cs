@@ -73,6 +73,9 @@ internal sealed record Sizes(bool Quick)
 
     /// <summary>Votes that one run of growth counts, of each of the partitions.</summary>
     public int GrowthAPartition => Quick ? 50 : 2_000;
+
+    /// <summary>Votes that are sealed while that is watched once, of each of the partitions: a full segment.</summary>
+    public int ArchivedAPartition => Quick ? 50 : 10_000;
 }
 
 /// <summary>Everything about one call of the benchmark.</summary>

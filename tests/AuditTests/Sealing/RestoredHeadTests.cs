@@ -246,7 +246,7 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
     private async Task<CheckpointDocument> NewestAsync() => Assert.IsType<CheckpointDocument>(
         await new ArchivedLog(Log, [Signers.Log(Log.Origin).Verifier], Store).NewestAsync(0, 0, Cancel));
 
-    private Task PutAsync(long number, byte[] content) => Store.PutAsync(
+    private Task<ArchivedVersion> PutAsync(long number, byte[] content) => Store.PutAsync(
         ArchiveKey.Checkpoint(Log.Folder, number), content, CheckpointDocument.ContentType, Cancel);
 
     private FileInfo FileOf(string key) => new(Path.Combine(_directory.FullName, key));
@@ -275,7 +275,7 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
         """);
 
     private static Task RestoreAsync(SealingSite site) => site.ExecuteAsync("""
-        TRUNCATE audit.ranges, audit.segments, audit.tiles, audit.heads;
+        TRUNCATE audit.ranges, audit.segments, audit.tiles, audit.heads CASCADE;
         INSERT INTO audit.heads SELECT * FROM backup.heads;
         INSERT INTO audit.segments SELECT * FROM backup.segments;
         INSERT INTO audit.ranges SELECT * FROM backup.ranges;

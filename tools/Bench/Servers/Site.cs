@@ -18,6 +18,8 @@ internal sealed class Site : IAsyncDisposable
         Timeout = TimeSpan.FromMinutes(2),
     };
 
+    private readonly DirectoryInfo _archive = Directory.CreateTempSubdirectory("voting-bench-archive-");
+
     private Uri? _sandbox;
     private string? _staffToken;
 
@@ -25,6 +27,7 @@ internal sealed class Site : IAsyncDisposable
     {
         (_postgres, ConnectionString) = (postgres, connectionString);
         _settings = SettingsOf(connectionString, masterKey);
+        _settings["Archive__Directory"] = _archive.FullName;
     }
 
     /// <summary>Of the database, as its owner.</summary>
@@ -93,6 +96,7 @@ internal sealed class Site : IAsyncDisposable
         _http.Dispose();
         foreach (var child in _children) await child.DisposeAsync();
         await _postgres.DropAsync(ConnectionString);
+        _archive.Delete(recursive: true);
     }
 
     private static Dictionary<string, string> SettingsOf(string connectionString, string masterKey) => new()

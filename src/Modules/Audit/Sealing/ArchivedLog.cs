@@ -26,9 +26,15 @@ internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey
         }
 
         // Notes are public: anybody may put one again, but only of a tree that was shown.
-        return noted <= Math.Max(size, document?.Statement.Size ?? 0) ? document : throw new ArchiveContradictionException(
+        if (noted <= Math.Max(size, document?.Statement.Size ?? 0)) return document;
+        throw new ArchiveContradictionException(
             log.Name, $"a checkpoint of {noted} entries in the archive is signed by a key that is not here");
     }
+
+    /// <returns>Whether there is anything at all where the log's checkpoints belong.</returns>
+    /// <exception cref="ArchiveStoreException">The store did not say.</exception>
+    public async Task<bool> HoldsOthersAsync(CancellationToken cancel) =>
+        await store.NewestCheckpointAsync(log.Folder, 0, long.MaxValue, cancel) is not null;
 
     /// <returns>The checkpoint of that number; null when there is none.</returns>
     /// <exception cref="ArchiveContradictionException">The archive holds two.</exception>

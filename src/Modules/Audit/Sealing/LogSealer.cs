@@ -89,7 +89,12 @@ internal sealed partial class LogSealer(
             return await new AdoptCheckpoints(log, _archive, heads, logger).RunAsync(head, newest, stop);
         }
 
-        if (head.Document is not { } document) return head;
+        if (head.Document is not { } document)
+        {
+            if (newest is null && await _archive.HoldsOthersAsync(stop)) OthersThere(logger, log.Name, log.Origin);
+            return head;
+        }
+
         if (newest is not null && newest.Digest != document.Digest)
         {
             throw new ArchiveContradictionException(
@@ -194,6 +199,11 @@ internal sealed partial class LogSealer(
 
     [LoggerMessage(LogLevel.Information, "Somebody else seals log {Log} as well: reading anew where it stands")]
     private static partial void Overtaken(ILogger logger, string log);
+
+    [LoggerMessage(LogLevel.Error,
+        "The archive holds checkpoints where those of log {Log} belong, and none is signed by a key of {Origin}: is it "
+        + "the archive of another installation? What is sealed comes to lie beside them")]
+    private static partial void OthersThere(ILogger logger, string log, string origin);
 
     [LoggerMessage(Message = "Sealing log {Log} was interrupted; nothing is lost, and it goes on by itself")]
     private static partial void Interrupted(ILogger logger, LogLevel level, Exception failure, string log);
