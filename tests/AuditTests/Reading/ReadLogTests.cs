@@ -69,6 +69,23 @@ public sealed class ReadLogTests(ReadingSite site)
     }
 
     [Fact]
+    public async Task The_verb_verify_finds_all_that_is_served_as_it_must_be()
+    {
+        await SealedAsync();
+        var keys = new List<string>();
+        using var list = JsonDocument.Parse((await site.GetAsync("/v1/audit/logs?limit=100")).Body);
+        foreach (var log in list.RootElement.GetProperty("items").EnumerateArray())
+            keys.AddRange(["--vkey", log.GetProperty("vkey").GetString()!]);
+
+        var said = await site.Installation.RunAsync(
+            ["verify", "--url", site.Public.BaseAddress!.ToString(), "--json", .. keys], Cancel);
+
+        using var report = JsonDocument.Parse(said.Split('\n')[^1]);
+        Assert.True(report.RootElement.GetProperty("verified").GetBoolean());
+        Assert.Equal(keys.Count / 2, report.RootElement.GetProperty("logs").GetArrayLength());
+    }
+
+    [Fact]
     public async Task Full_tiles_are_kept_for_a_year_and_partial_ones_are_cut_from_them()
     {
         // As sealing would have stored them: a log that no process seals.

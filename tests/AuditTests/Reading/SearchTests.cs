@@ -77,6 +77,37 @@ public sealed class SearchTests(ReadingSite site)
     }
 
     [Fact]
+    public async Task Nothing_is_taken_from_a_segment_that_is_not_what_was_sealed()
+    {
+        // An object that is there, with another digest than the one that was sealed.
+        await site.UntilAsync(async () => Items(await site.SearchAsync("?type=staff.token-issued")).Length > 0);
+        await using var plant = site.Installation.Database.Source.CreateCommand("""
+            WITH head AS (
+                INSERT INTO audit.heads (log, checkpoint, size, root, last_hash, frontier, sealed_at, document,
+                    checkpoint_digest, published, note)
+                SELECT 'damaged', 1, size, root, last_hash, frontier, sealed_at, document, checkpoint_digest, 1, note
+                FROM audit.heads WHERE log = 'events'
+                RETURNING log)
+            INSERT INTO audit.segments
+                (log, checkpoint, first_index, entries, object_key, version_id, digest, size_bytes, note, sealed_at)
+            SELECT head.log, 1, 0, entries, object_key, version_id, sha256(digest), size_bytes, note, sealed_at
+            FROM head, audit.segments s WHERE s.log = 'events' AND s.checkpoint = 1
+            """);
+        await plant.ExecuteNonQueryAsync(Cancel);
+
+        var management = site.Installation.Hosts[0].Management;
+        await site.UntilAsync(async () => (await management.GetStringAsync("/metrics", Cancel)).Split('\n')
+            .Any(line => line.StartsWith("audit_index_failures", StringComparison.Ordinal)));
+
+        // And the other logs go on.
+        var (vote, _) = await site.CastAsync(await site.OpenSurveyAsync(), 0);
+        await site.UntilAsync(async () => Items(await site.SearchAsync($"?vote={vote}")).Length == 2);
+        await using var added = site.Installation.Database.Source.CreateCommand(
+            "SELECT checkpoint FROM audit.indexed WHERE log = 'damaged'");
+        Assert.Equal(0L, await added.ExecuteScalarAsync(Cancel));
+    }
+
+    [Fact]
     public async Task Thousands_are_exported_in_order_in_both_forms()
     {
         const int survey = 999_003;

@@ -42,6 +42,39 @@ public sealed class StatementTests(ReadingSite site)
         await IsArchivedAsync(survey.Id, statement);
     }
 
+    [Fact]
+    public async Task What_the_archive_contradicts_is_not_stated()
+    {
+        // Of two ends, as archived, the archive has as many ballots as the second says, and more than the first says.
+        await PlantEndAsync(999_010, ballots: 4, counted: 5);
+        await PlantEndAsync(999_011, ballots: 5, counted: 5);
+
+        // Both are looked at in this order, at every round.
+        await site.UntilAsync(async () => (await site.GetAsync("/v1/audit/results/999011")).Status == 200);
+
+        Assert.Equal(404, (await site.GetAsync("/v1/audit/results/999010")).Status);
+        Assert.Contains(site.Installation.Hosts[0].Lines, line =>
+            line.Contains("survey 999010 is not stated", StringComparison.Ordinal));
+    }
+
+    private async Task PlantEndAsync(int survey, long ballots, long counted)
+    {
+        await site.UntilAsync(async () => (await site.GetAsync("/v1/audit/logs/events/checkpoint")).Status == 200);
+        await using var plant = site.Installation.Database.Source.CreateCommand("""
+            WITH counts AS (INSERT INTO audit.survey_counts (survey, log, counted) VALUES ($1, 'events', $2))
+            INSERT INTO audit.results (survey, log, index, entry, event) VALUES ($1, 'events', 0, $3, $4)
+            """);
+        plant.Parameters.Add(new() { Value = survey });
+        plant.Parameters.Add(new() { Value = counted });
+        plant.Parameters.Add(new() { Value = new byte[Digest.Bytes] });
+        plant.Parameters.Add(new()
+        {
+            Value = System.Text.Encoding.UTF8.GetBytes(
+                $$$"""{"data":{"version":1,"ballots":{{{ballots}}},"votes":{},"fences":[],"statement":"a.b.c"}}"""),
+        });
+        await plant.ExecuteNonQueryAsync(Cancel);
+    }
+
     /// <summary>The named checkpoints are of the logs as they are served, and hold every ballot and the end.</summary>
     private async Task CoversAsync(JsonElement said, List<string> entries)
     {
