@@ -10,6 +10,7 @@ internal sealed class ArchivedElection : IDisposable
     private static readonly DateTimeOffset Noon = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
 
     private readonly List<(string Log, long Number, string Note)> _notes = [];
+    private readonly SortedDictionary<string, CountedAt> _newest = new(StringComparer.Ordinal);
 
     public string Root { get; } = Directory.CreateTempSubdirectory("verify-").FullName;
 
@@ -25,8 +26,10 @@ internal sealed class ArchivedElection : IDisposable
     /// <param name="segmentCountMax">Records of a source in one segment.</param>
     /// <param name="hasCheckpoints">Whether there is a log of logs.</param>
     /// <param name="outcomesFirst">Whether outcomes are sealed before their records.</param>
+    /// <param name="isStated">Whether results are stated as well.</param>
     public static async Task<ArchivedElection> SealAsync(
-        Election election, int segmentCountMax = 4, bool hasCheckpoints = true, bool outcomesFirst = false)
+        Election election, int segmentCountMax = 4, bool hasCheckpoints = true, bool outcomesFirst = false,
+        bool isStated = true)
     {
         var archive = new ArchivedElection();
         await archive.SealAsync("events", segmentCountMax, (new("domain-events", 0), election.Events));
@@ -39,7 +42,32 @@ internal sealed class ArchivedElection : IDisposable
         }
 
         if (hasCheckpoints) await archive.SealCheckpointsAsync();
+        if (isStated && election.Ends.Any()) await archive.StateAsync(election);
         return archive;
+    }
+
+    /// <summary>States the result of survey 7, as the platform does or otherwise.</summary>
+    /// <param name="election">What was sealed.</param>
+    /// <param name="said">Says something else of the result.</param>
+    /// <param name="counted">Names another checkpoint.</param>
+    /// <param name="at">Names another end.</param>
+    /// <param name="survey">Is put where that survey's belongs.</param>
+    /// <param name="signer">Another key.</param>
+    public async Task StateAsync(
+        Election election, Func<FinalFacts, FinalFacts>? said = null, Func<CountedAt, CountedAt?>? counted = null,
+        Func<FinalSurvey, FinalSurvey>? at = null, int survey = 7, NoteSigner? signer = null)
+    {
+        var (index, end) = election.Ends.First();
+        var facts = FinalFacts.Of(end);
+        var statement = ResultStatement.Sign(
+            (at ?? (one => one))(new(7, LogName.Events, index, Digest.Of(end), end)),
+            (said ?? (one => one))(facts),
+            _newest.Values.Where(one => one.Log != "checkpoints").Select(counted ?? (one => one)).OfType<CountedAt>(),
+            Noon, signer ?? Signer(LogName.Events));
+        var path = Path.Combine(Root, ResultStatement.Key(survey));
+        if (File.Exists(path)) File.Delete(path);
+        await Store.PutAsync(
+            ResultStatement.Key(survey), statement, "x/y", TestContext.Current.CancellationToken);
     }
 
     /// <summary>Changes a file, though it is read-only.</summary>
@@ -70,12 +98,12 @@ internal sealed class ArchivedElection : IDisposable
 
     public Task<VerificationReport> VerifyAsync(
         IReadOnlyList<VerifierKey>? keys = null, RememberedLogs? remembered = null, bool hasJwks = true,
-        byte[]? jwks = null)
+        byte[]? jwks = null, TimeSpan? later = null)
     {
         remembered ??= new();
         var options = new VerifyArchiveOptions(
             new(keys ?? Keys, remembered.Keys), remembered, hasJwks ? ResultKeys.Parse(jwks ?? Election.Jwks) : null, 2,
-            Path.GetTempPath());
+            Path.GetTempPath(), new FixedClock(Noon + (later ?? TimeSpan.FromMinutes(1))));
         return new VerifyArchive(Store, options, new()).RunAsync(TestContext.Current.CancellationToken);
     }
 
@@ -130,7 +158,13 @@ internal sealed class ArchivedElection : IDisposable
                 ArchiveKey.Checkpoint(LogName.Folder(log), number), document.Bytes, "x/y",
                 TestContext.Current.CancellationToken);
             previous = document.Digest;
+            _newest[log] = new(log, number, note.Checkpoint);
             if (log != "checkpoints") _notes.Add((log, number, note.ToString()));
         }
+    }
+
+    private sealed class FixedClock(DateTimeOffset now) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => now;
     }
 }

@@ -80,7 +80,7 @@ public sealed class DishonestPlatformTests
         var election = Election.Whole();
         election.Events.RemoveAt(election.Events.Count - 1);
         Signing[says](election);
-        using var archive = await ArchivedElection.SealAsync(election);
+        using var archive = await ArchivedElection.SealAsync(election, isStated: false);
 
         var finding = Assert.Single((await archive.VerifyAsync()).Findings);
 

@@ -19,6 +19,10 @@ internal sealed class Election
     /// <summary>The records of domain-events, of one partition.</summary>
     public List<byte[]> Events { get; } = [];
 
+    /// <summary>Where results became final, with the events that say so.</summary>
+    public IEnumerable<(int Index, byte[] Event)> Ends => Events.Index()
+        .Where(one => Encoding.UTF8.GetString(one.Item).Contains("\"survey.finalized\"", StringComparison.Ordinal));
+
     /// <summary>The key that <see cref="Finish"/> signs with, as a JWKS.</summary>
     public static byte[] Jwks
     {

@@ -60,6 +60,16 @@ public sealed class RememberedLogsTests
         Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
     }
 
+    [Fact]
+    public void Logs_that_are_verified_side_by_side_are_all_remembered()
+    {
+        var (remembered, key) = (new RememberedLogs(), ArchivedElection.Signer("events").Verifier);
+
+        Parallel.For(0, 10_000, log => remembered.Set($"{log}", log, Digest.Of("root"u8), [key]));
+
+        Assert.Equal(10_000, remembered.Origins.Count);
+    }
+
     private static (string Problem, string Log) Place(VerificationReport report) =>
         report.Findings[0] is var first ? (first.Problem, first.Log) : default;
 }

@@ -20,9 +20,10 @@ public sealed class VerifyArchiveTests
             (Number("records"), Number("counted"), Number("held"), Number("rejected"), Number("repeated"),
                 Number("fences"), Number("setAside"), Number("pending")));
         var survey = Assert.Single(json.RootElement.GetProperty("surveys").EnumerateArray());
-        Assert.Equal(("7", 14, true, "verified"), (
+        Assert.Equal(("7", 14, true, "verified", "verified"), (
             survey.GetProperty("survey").GetString(), survey.GetProperty("ballots").GetInt32(),
-            survey.GetProperty("final").GetBoolean(), survey.GetProperty("statement").GetString()));
+            survey.GetProperty("final").GetBoolean(), survey.GetProperty("statement").GetString(),
+            survey.GetProperty("stated").GetString()));
         Assert.Equal(
             ["events", "votes-00", "votes-01", "checkpoints"],
             json.RootElement.GetProperty("logs").EnumerateArray().Select(log => log.GetProperty("log").GetString()!));

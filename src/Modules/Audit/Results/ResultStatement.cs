@@ -27,6 +27,9 @@ internal static class ResultStatement
 {
     public const string ContentType = "application/jose+json";
 
+    /// <summary>What the keys of all statements begin with.</summary>
+    public const string KeyStart = "results/";
+
     private const string Type = "survey-statement+jws";
     private const int SizeBytesMax = 4 * 1024 * 1024;
 
@@ -35,7 +38,7 @@ internal static class ResultStatement
 
     /// <summary>Where it is kept.</summary>
     public static string Key(int survey) =>
-        string.Create(CultureInfo.InvariantCulture, $"results/{survey}/statement.json");
+        string.Create(CultureInfo.InvariantCulture, $"{KeyStart}{survey}/statement.json");
 
     /// <returns>The file.</returns>
     /// <param name="end">The event that made the result final, and where it is archived.</param>
@@ -83,11 +86,10 @@ internal static class ResultStatement
             json.WriteString("kid"u8, KeyId(signer.Verifier));
         });
         var signature = Base64Url.EncodeToString(signer.Sign($"{header}.{payload}").Bytes.Span);
-        return Encoding.ASCII.GetBytes(
-            $$"""{"payload":"{{payload}}","protected":"{{header}}","signature":"{{signature}}"}""");
+        return File(header, payload, signature);
     }
 
-    /// <summary>Reads a statement that one of the keys signed.</summary>
+    /// <summary>Takes a statement that one of the keys signed: the bytes that signing makes, and no others.</summary>
     /// <param name="bytes">The file.</param>
     /// <param name="keys">Of the log <c>events</c>.</param>
     /// <param name="payload">What it says.</param>
@@ -106,8 +108,10 @@ internal static class ResultStatement
             var signature = Base64Url.DecodeFromChars(Member(json, "signature"));
             var signed = keys.Any(key => KeyId(key) == named
                 && key.Verifies($"{header}.{body}", new(key.Name, key.Id, signature)));
-            if (signed) payload = Base64Url.DecodeFromChars(body);
-            return signed;
+            if (!signed || !bytes.Span.SequenceEqual(File(header, body, Base64Url.EncodeToString(signature))))
+                return false;
+            payload = Base64Url.DecodeFromChars(body);
+            return true;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException
             or FormatException)
@@ -115,6 +119,9 @@ internal static class ResultStatement
             return false;
         }
     }
+
+    private static byte[] File(string header, string payload, string signature) => Encoding.ASCII.GetBytes(
+        $$"""{"payload":"{{payload}}","protected":"{{header}}","signature":"{{signature}}"}""");
 
     private static string KeyId(VerifierKey key) =>
         string.Create(CultureInfo.InvariantCulture, $"{key.Name}+{key.Id:x8}");

@@ -39,10 +39,17 @@ internal static class Problems
     public const string Undecided = "undecided";
     public const string Ballot = "ballot";
     public const string FinalResult = "result";
+    public const string Statement = "statement";
+    public const string StatementSignature = "statement-signature";
+    public const string StatementMissing = "statement-missing";
     public const string Tile = "tile";
     public const string Receipt = "receipt";
     public const string Proof = "proof";
     public const string Unreadable = "unreadable";
+
+    /// <summary>Whether it is about a result, which differs where anything else is wrong.</summary>
+    public static bool IsOfResult(string problem) =>
+        problem is FinalResult or Statement or StatementSignature or StatementMissing;
 }
 
 /// <summary>Ends the checking of one log: what stands behind a broken place proves nothing.</summary>

@@ -31,6 +31,10 @@ internal static class LogName
     public static long FirstOffset(string log, in OffsetRange range) =>
         log == Checkpoints ? Math.Max(1, range.From) : range.From;
 
+    /// <returns>In a log of votes, the first record of its partition behind a checkpoint; else 0.</returns>
+    public static long RecordsEnd(string log, CheckpointStatement statement) => TryPartition(log, out var partition)
+        ? statement.Offsets.GetValueOrDefault(new EntrySource("votes", partition).Name) : 0;
+
     /// <returns>Whether entries of the source belong into the log.</returns>
     public static bool Takes(string log, EntrySource source) => log switch
     {

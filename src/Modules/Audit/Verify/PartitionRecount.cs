@@ -36,6 +36,9 @@ internal sealed class RecountedSurvey
     /// <summary>By option.</summary>
     public Dictionary<int, long> Votes { get; } = [];
 
+    /// <summary>Of one log: the entry by which the last of them was counted.</summary>
+    public long LastCounted { get; set; } = -1;
+
     public void Add(RecountedSurvey other)
     {
         Ballots += other.Ballots;
@@ -220,6 +223,7 @@ internal sealed class PartitionRecount(string log, int partition, SurveyFacts su
         ref var survey = ref CollectionsMarshal.GetValueRefOrAddDefault(Surveys, record.Survey, out _);
         survey ??= new();
         survey.Ballots++;
+        survey.LastCounted = outcome.Index;
         for (var place = record.FirstOption; place < record.FirstOption + record.OptionCount; place++)
             CollectionsMarshal.GetValueRefOrAddDefault(survey.Votes, _reader.Options[place], out _)++;
     }

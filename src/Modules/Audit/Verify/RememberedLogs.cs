@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Platform;
@@ -11,20 +12,22 @@ namespace Audit;
 /// <param name="Vkeys">The keys that it was signed with.</param>
 internal sealed record RememberedLog(string Origin, long Size, string Root, IReadOnlyList<string> Vkeys);
 
-/// <summary>The file of <c>--remember</c>: the newest checkpoint of every log that a run verified.</summary>
+/// <summary>
+/// The file of <c>--remember</c>: the newest checkpoint of every log that a run verified. Safe for use by many threads.
+/// </summary>
 internal sealed partial class RememberedLogs
 {
     private const int SizeBytesMax = 16 * 1024 * 1024;
 
-    private readonly Dictionary<string, (RememberedLog Log, Digest Root, IReadOnlyList<VerifierKey> Keys)> _logs =
-        new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<
+        string, (RememberedLog Log, Digest Root, IReadOnlyList<VerifierKey> Keys)> _logs = new(StringComparer.Ordinal);
 
     /// <summary>Every log with its keys.</summary>
     public IEnumerable<(string Origin, IReadOnlyList<VerifierKey> Keys)> Keys =>
         _logs.Select(pair => (pair.Key, pair.Value.Keys));
 
     /// <summary>Origins of all logs that were seen.</summary>
-    public IReadOnlyCollection<string> Origins => _logs.Keys;
+    public IReadOnlyCollection<string> Origins => [.. _logs.Keys];
 
     /// <summary>Reads the file; one that is not there yet remembers nothing.</summary>
     /// <exception cref="InvalidSettingsException">It is no such file.</exception>
@@ -79,7 +82,7 @@ internal sealed partial class RememberedLogs
 
         var keys = log.Vkeys.Select(text => VerifierKey.TryParse(text, out var key)
             ? key : throw new FormatException($"'{text}' is no verifier key.")).ToArray();
-        _logs.Add(log.Origin, (log, root, keys));
+        if (!_logs.TryAdd(log.Origin, (log, root, keys))) throw new FormatException("A log stands in it twice.");
     }
 
     [JsonSerializable(typeof(IReadOnlyList<RememberedLog>))]

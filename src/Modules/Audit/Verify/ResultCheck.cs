@@ -4,30 +4,31 @@ using System.Text.Json;
 namespace Audit;
 
 /// <summary>Compares signed results with what the archive gives when it is counted anew.</summary>
-internal sealed class ResultCheck(SurveyFacts surveys, ResultKeys? keys, VerificationReport report)
+internal sealed class ResultCheck(ArchiveRead read, ResultKeys? keys, VerificationReport report)
 {
     private const string StatementType = "survey-result+jwt";
 
     private static readonly RecountedSurvey Nothing = new();
 
-    /// <param name="recounted">By survey, over all partitions.</param>
-    /// <param name="partitions">Those that were read to their end.</param>
-    public void Check(IReadOnlyDictionary<int, RecountedSurvey> recounted, IReadOnlySet<int> partitions)
+    /// <param name="standings">By survey, of the archive's statements.</param>
+    public void Check(IReadOnlyDictionary<int, ResultStanding> standings)
     {
+        var (surveys, recounted) = (read.Surveys, read.Recounted);
         foreach (var result in surveys.Results)
         {
             var counted = recounted.GetValueOrDefault(result.Survey, Nothing);
-            var wrong = Difference(result, counted, partitions) ?? Contradiction(result);
+            var wrong = Difference(result, counted) ?? Contradiction(result);
             if (wrong is not null)
                 report.Add(new Finding(LogName.Events, result.Index, result.Key, Problems.FinalResult, wrong));
             else
                 report.Add(new RecountResult(result.Survey, counted.Ballots, true,
-                    keys is null ? StatementCheck.NotChecked : StatementCheck.Verified));
+                    keys is null ? StatementCheck.NotChecked : StatementCheck.Verified, standings[result.Survey]));
         }
 
         foreach (var (survey, counted) in recounted.Where(pair => surveys.Final(pair.Key) is null))
         {
-            report.Add(new RecountResult(survey, counted.Ballots, false, StatementCheck.None));
+            report.Add(new RecountResult(
+                survey, counted.Ballots, false, StatementCheck.None, ResultStanding.None));
             if (surveys.Rules(survey) is null)
                 report.Note($"Survey {survey} has counted ballots, and its publication is not archived yet.");
         }
@@ -36,11 +37,11 @@ internal sealed class ResultCheck(SurveyFacts surveys, ResultKeys? keys, Verific
             report.Note("Signatures of final results were not checked: give --jwks.");
     }
 
-    private string? Difference(SignedResult result, RecountedSurvey counted, IReadOnlySet<int> partitions)
+    private string? Difference(SignedResult result, RecountedSurvey counted)
     {
         var survey = result.Survey;
-        if (surveys.Rules(survey) is not { } rules) return $"Survey {survey} is final and was never published.";
-        var missing = result.Fences.Keys.FirstOrDefault(partition => !partitions.Contains(partition), -1);
+        if (read.Surveys.Rules(survey) is not { } rules) return $"Survey {survey} is final and was never published.";
+        var missing = result.Fences.Keys.FirstOrDefault(partition => !read.Partitions.ContainsKey(partition), -1);
         if (missing >= 0)
             return $"Survey {survey} is final, and the archive has no {SealedLogs.NameOf(missing)} to recount it from.";
         if (result.Ballots != counted.Ballots)

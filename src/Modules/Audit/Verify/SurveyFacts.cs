@@ -24,6 +24,7 @@ internal sealed class SurveyFacts
 {
     private readonly Dictionary<int, (SurveyRules Rules, Digest Event)> _published = [];
     private readonly Dictionary<int, (SignedResult Signed, Digest Event)> _results = [];
+    private readonly HashSet<(int Survey, long Index, Digest Event)> _ends = [];
     private readonly Dictionary<(int Partition, long Offset), long> _dismissed = [];
 
     /// <summary>Every signed result, by survey.</summary>
@@ -34,6 +35,9 @@ internal sealed class SurveyFacts
 
     /// <returns>Null when the survey is not final.</returns>
     public SignedResult? Final(int survey) => _results.TryGetValue(survey, out var found) ? found.Signed : null;
+
+    /// <summary>Whether an entry is the survey's end. It may stand several times, alike.</summary>
+    public bool IsEnd(int survey, long index, in Digest entry) => _ends.Contains((survey, index, entry));
 
     /// <summary>Whether an operator settled that a record of <c>votes</c> is no vote.</summary>
     public bool IsDismissed(int partition, long offset) => _dismissed.ContainsKey((partition, offset));
@@ -93,6 +97,8 @@ internal sealed class SurveyFacts
             throw new BrokenEvidenceException(entry.Finding(
                 Problems.FinalResult, $"Survey {survey} had a final result before, and this is another one."));
         }
+
+        _ends.Add((survey, entry.Index, entry.Digest));
     }
 
     private static Kind KindOf(ReadOnlySpan<byte> bytes)

@@ -76,7 +76,7 @@ internal sealed class Verification(IServiceProvider services, VerificationReques
 
         var store = request.Directory is { } directory
             ? new DirectoryArchive(directory) : services.GetRequiredService<IArchiveStore>();
-        var options = new VerifyArchiveOptions(keys, remembered, resultKeys, parallel, Path.GetTempPath());
+        var options = new VerifyArchiveOptions(keys, remembered, resultKeys, parallel, Path.GetTempPath(), clock);
         return await new VerifyArchive(store, options, _progress).RunAsync(cancel);
     }
 

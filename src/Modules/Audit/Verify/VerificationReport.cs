@@ -5,7 +5,25 @@ namespace Audit;
 /// <param name="Ballots">Counted ones.</param>
 /// <param name="IsFinal">Whether a signed result was compared with it.</param>
 /// <param name="Statement">What is known of the result's signature.</param>
-internal sealed record RecountResult(int Survey, long Ballots, bool IsFinal, StatementCheck Statement);
+/// <param name="Standing">What is known of the statement that the archive has of it.</param>
+internal sealed record RecountResult(
+    int Survey, long Ballots, bool IsFinal, StatementCheck Statement, ResultStanding Standing);
+
+/// <summary>What is known of the archive's statement of a final result.</summary>
+internal enum ResultStanding
+{
+    /// <summary>The survey is not final.</summary>
+    None,
+
+    /// <summary>There is none, and need not be one by now.</summary>
+    NotYetStated,
+
+    /// <summary>It is signed, says what is counted, and the checkpoints that it names hold all of it.</summary>
+    Stated,
+
+    /// <summary>It is missing or wrong: a finding says how.</summary>
+    Broken,
+}
 
 /// <summary>What is known of a statement's signature.</summary>
 internal enum StatementCheck
@@ -54,7 +72,7 @@ internal sealed partial class VerificationReport(string mode)
         {
             lock (_lock)
             {
-                return [.. _findings.OrderBy(finding => finding.Problem == Problems.FinalResult)
+                return [.. _findings.OrderBy(finding => Problems.IsOfResult(finding.Problem))
                     .ThenBy(finding => Rank(finding.Log))
                     .ThenBy(finding => finding.Log.Length).ThenBy(finding => finding.Log, StringComparer.Ordinal)
                     .ThenBy(finding => finding.Index ?? long.MaxValue)];

@@ -28,7 +28,8 @@ internal sealed partial class VerificationReport
             foreach (var survey in _surveys.OrderBy(survey => survey.Survey))
             {
                 var ending = survey.IsFinal
-                    ? $"equal to the final result (signature {Word(survey.Statement)})" : "not final";
+                    ? $"equal to the final result (signature {Word(survey.Statement)}), {Text(survey.Standing)}"
+                    : "not final";
                 Line(text, $"survey {survey.Survey}: {survey.Ballots} ballots recounted, {ending}");
             }
 
@@ -160,6 +161,7 @@ internal sealed partial class VerificationReport
             json.WriteNumber("ballots"u8, survey.Ballots);
             json.WriteBoolean("final"u8, survey.IsFinal);
             json.WriteString("statement"u8, Word(survey.Statement));
+            json.WriteString("stated"u8, Word(survey.Standing));
             json.WriteEndObject();
         }
 
@@ -171,6 +173,21 @@ internal sealed partial class VerificationReport
         StatementCheck.Verified => "verified",
         StatementCheck.NotChecked => "not-checked",
         _ => "none",
+    };
+
+    private static string Word(ResultStanding standing) => standing switch
+    {
+        ResultStanding.Stated => "verified",
+        ResultStanding.NotYetStated => "not-yet",
+        ResultStanding.Broken => "broken",
+        _ => "none",
+    };
+
+    private static string Text(ResultStanding standing) => standing switch
+    {
+        ResultStanding.Stated => "as stated with its checkpoints",
+        ResultStanding.Broken => "its statement does not hold",
+        _ => "not yet stated",
     };
 
     private static string Word(KeyTrust trust) => trust switch

@@ -8,9 +8,10 @@ namespace Audit;
 /// <param name="ResultKeys">Of final results; null when nobody gave them.</param>
 /// <param name="ParallelCountMax">Logs at once.</param>
 /// <param name="TemporaryDirectory">Takes what does not fit memory, 48 bytes a vote.</param>
+/// <param name="Clock">Says whether the statement of a result may still be to come.</param>
 internal sealed record VerifyArchiveOptions(
     TrustedKeys Keys, RememberedLogs Remembered, ResultKeys? ResultKeys, int ParallelCountMax,
-    string TemporaryDirectory);
+    string TemporaryDirectory, TimeProvider Clock);
 
 /// <summary>
 /// Verifies an archive whole, from the store and public keys alone: every log, then that the votes in them came out as
@@ -27,10 +28,12 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
     /// <exception cref="ArchiveStoreException">The store did not answer.</exception>
     public async Task<VerificationReport> RunAsync(CancellationToken cancel)
     {
+        var statements = new VerifyStatements(store, options.Keys, _report);
+        await statements.ListAsync(cancel);
         var votes = await VoteLogsAsync(cancel);
         using var decided = new DecidedVotes(options.TemporaryDirectory);
-        // In this order, so that each can only be ahead of those before it while the platform goes on: the checkpoints
-        // that were shown, the events that say how surveys ended, the votes.
+        // In this order, so that each can only be ahead of those before it while the platform goes on: what is stated,
+        // the checkpoints that were shown, the events that say how surveys ended, the votes.
         var hasCheckpoints = await VerifyAsync(LogName.Checkpoints, _coverage.Take, cancel);
         var hasEvents = await VerifyAsync(LogName.Events, _surveys.Take, cancel);
         await Parallel.ForEachAsync(
@@ -40,7 +43,11 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
 
         RequireRemembered();
         if (hasCheckpoints) _coverage.Check(_logs.Where(log => log.Key != LogName.Checkpoints).ToDictionary(), _report);
-        CheckVotes(decided, votes, hasEvents, cancel);
+        CheckDecided(decided, cancel);
+        if (hasEvents && _partitions.Count == votes.Count)
+            await CheckResultsAsync(statements, cancel);
+        else
+            _report.Note("Results were not compared: not every log could be read to its end.");
         _report.Use(options.Keys);
         return _report;
     }
@@ -107,7 +114,7 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
         }
     }
 
-    private void CheckVotes(DecidedVotes decided, List<string> votes, bool hasEvents, CancellationToken cancel)
+    private void CheckDecided(DecidedVotes decided, CancellationToken cancel)
     {
         foreach (var (vote, problem, detail) in decided.Check(cancel))
         {
@@ -115,13 +122,10 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
             var finding = new Finding(log, vote.Index, null, problem, detail);
             _report.Add(_logs[log]?.Locate(finding) ?? finding);
         }
+    }
 
-        if (!hasEvents || _partitions.Count < votes.Count)
-        {
-            _report.Note("Results were not compared: not every log could be read to its end.");
-            return;
-        }
-
+    private async Task CheckResultsAsync(VerifyStatements statements, CancellationToken cancel)
+    {
         var recounted = new Dictionary<int, RecountedSurvey>();
         foreach (var (survey, part) in _partitions.Values.SelectMany(partition => partition.Surveys))
         {
@@ -129,6 +133,8 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
             whole.Add(part);
         }
 
-        new ResultCheck(_surveys, options.ResultKeys, _report).Check(recounted, _partitions.Keys.ToHashSet());
+        var read = new ArchiveRead(_surveys, _logs, _partitions, recounted);
+        var standings = await statements.RunAsync(read, options.Clock.GetUtcNow(), cancel);
+        new ResultCheck(read, options.ResultKeys, _report).Check(standings);
     }
 }

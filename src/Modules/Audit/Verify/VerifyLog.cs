@@ -20,6 +20,12 @@ internal sealed class VerifyLog(
     /// <summary>By checkpoint, from the first one: the digests that its note may have in the log of logs.</summary>
     public List<IReadOnlyList<Digest>> Notes { get; } = [];
 
+    /// <summary>By checkpoint, from the first one: what it sealed.</summary>
+    public List<SealedTree> Trees { get; } = [];
+
+    /// <summary>As the checkpoints say; null until one was read.</summary>
+    public string? Origin { get; private set; }
+
     /// <summary>Whether something was wrong, so that nothing is known of what follows.</summary>
     public bool IsBroken { get; private set; } = true;
 
@@ -38,7 +44,8 @@ internal sealed class VerifyLog(
             while (await next is var (checkpoint, segment))
             {
                 next = LoadAsync(checkpoints, cancel);
-                _seen ??= remembered.Find(checkpoint.Statement.Note.Checkpoint.Origin);
+                Origin = checkpoint.Statement.Note.Checkpoint.Origin;
+                _seen ??= remembered.Find(Origin);
                 CheckSegment(checkpoint, segment, visit, cancel);
                 newest = checkpoint;
             }
@@ -57,6 +64,10 @@ internal sealed class VerifyLog(
         IsBroken = false;
         return whole;
     }
+
+    /// <returns>What a checkpoint sealed; null when there is none of that number.</returns>
+    public SealedTree? Tree(long checkpoint) =>
+        checkpoint > 0 && checkpoint <= Trees.Count ? Trees[(int)checkpoint - 1] : null;
 
     /// <returns>The finding with the segment that holds its entry.</returns>
     public Finding Locate(Finding finding)
@@ -118,6 +129,7 @@ internal sealed class VerifyLog(
         Require(_tree.Root == statement.Root, Problems.Root, "The entries do not make the signed tree.");
         Require(_last == statement.LastHash, Problems.Chain, "The chain does not end in the signed link.");
         Notes.Add(checkpoint.Notes);
+        Trees.Add(new(statement.Size, statement.Root, LogName.RecordsEnd(log, statement), statement.Time));
         progress.Add(statement.Entries);
 
         void Require(bool holds, string problem, string detail)
