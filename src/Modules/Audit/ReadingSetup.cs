@@ -1,3 +1,4 @@
+using Mediator;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -15,20 +16,34 @@ internal static class ReadingSetup
         services.AddSettings<SearchOptions>("Audit:Search");
         services.AddSettings<WitnessOptions>("Audit:Witnessing");
         services.AddSettings<ResultOptions>("Audit:Results");
+        services.AddSettings<ReconciliationOptions>("Audit:Reconciliation");
+        services.AddOutbox<AuditDatabase>(OutboxPlaces.Control);
         services.AddSingleton<ReadingMetrics>();
         services.AddSingleton<PublishedLogs>();
         services.AddSingleton<ProveVote>();
         services.AddSingleton<SearchEvents>();
+        services.AddSingleton<TellSearches>();
         services.AddSingleton<EventBytes>();
         services.AddSingleton<ExportEvents>();
         if (!roles.HasFlag(Role.Audit)) return;
         services.AddSingleton<EventIndex>();
         services.AddHostedService<IndexEvents>();
         services.AddHostedService<StateResults>();
+        services.AddSingleton<DifferenceMetrics>();
+        services.AddSingleton<DifferenceTable>();
+        services.AddSingleton(VotingRows);
+        services.AddHostedService<ReconcileLogs>();
         // A loop that has nothing to do would end, and with it the process.
         if (!host.Configuration.GetSection("Audit:Witnesses").GetChildren().Any()) return;
         services.AddSingleton<WitnessLink>();
         services.AddHostedService<AskWitnesses>();
+    }
+
+    private static VotingRows VotingRows(IServiceProvider services)
+    {
+        var voting = services.GetRequiredService<ISender>();
+        return new(
+            (query, cancel) => voting.Send(query, cancel), (query, cancel) => voting.Send(query, cancel));
     }
 
     /// <summary>

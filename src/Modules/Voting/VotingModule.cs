@@ -51,6 +51,8 @@ public static class VotingModule
         services.AddSingleton<FinishSession>();
         services.AddSingleton<ReadVote>();
         services.AddSingleton<ReadTalliesHandler>();
+        services.AddSingleton<ReadRecordedVotesHandler>();
+        services.AddSingleton<ReadPartitionTalliesHandler>();
         services.AddSingleton<FinalResults>();
         services.AddSingleton<ResolvePoison>();
         services.AddSingleton<ReplayPoison>();

@@ -57,6 +57,8 @@ public sealed class ReadingSite(Postgres postgres) : IAsyncLifetime
             ["Audit__Witnesses__1__AllLogs"] = "true",
             ["Audit__Witnessing__PollInterval"] = "00:00:00.200",
             ["Audit__Results__PollInterval"] = "00:00:00.200",
+            ["Audit__Reconciliation__PollInterval"] = "00:00:00.500",
+            ["Audit__Reconciliation__PassInterval"] = "00:00:02",
         }, Cancel);
         foreach (var voter in await Installation.NewVotersAsync(40)) _voters.Enqueue(voter);
     }

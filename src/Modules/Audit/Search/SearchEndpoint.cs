@@ -22,7 +22,8 @@ internal static class SearchEndpoint
                 StatusCodes.Status200OK, contentType: ExportEvents.NdjsonType, additionalContentTypes: "text/csv");
     }
 
-    private static async Task<IResult> ListAsync(HttpContext context, SearchEvents events, CancellationToken cancel)
+    private static async Task<IResult> ListAsync(
+        HttpContext context, SearchEvents events, TellSearches told, CancellationToken cancel)
     {
         var query = QueryReader.Of(context.Request.Query, [.. EventFilter.Names, "cursor", "limit"]);
         var filter = EventFilter.Of(query);
@@ -30,13 +31,14 @@ internal static class SearchEndpoint
         var after = query.Cursor<EventPlace>(EventPlace.TryRead);
         query.RefuseFaults();
 
+        await told.SearchedAsync(context.Staff(), filter, after is null, cancel);
         var found = await events.ReadAsync(filter, after, newestFirst: true, limit + 1, cancel);
         var next = found.Count > limit ? EventPlace.Of(found[limit - 1]).Write() : null;
         return TypedResults.Json(
             new EventPage([.. found.Take(limit).Select(EventView.Of)], next), AuditJson.Default.EventPage);
     }
 
-    private static async Task<IResult> ExportAsync(HttpContext context, ExportEvents export)
+    private static async Task<IResult> ExportAsync(HttpContext context, ExportEvents export, TellSearches told)
     {
         var query = QueryReader.Of(context.Request.Query, [.. EventFilter.Names, "format", "events"]);
         var filter = EventFilter.Of(query);
@@ -51,6 +53,7 @@ internal static class SearchEndpoint
             return text is "true" or "false";
         });
         query.RefuseFaults();
+        await told.ExportedAsync(context.Staff(), filter, withEvents ?? false, context.RequestAborted);
         return await export.WriteAsync(filter, format ?? ExportFormat.Ndjson, withEvents ?? false, context)
             ? TypedResults.Empty
             : Problem.Overloaded.Because("As many exports as may run at once are running.");

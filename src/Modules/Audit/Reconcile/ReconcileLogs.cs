@@ -1,0 +1,162 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace Audit;
+
+/// <summary>
+/// Compares archive, rows and tallies by itself: what is new soon after it is sealed, and everything again at a bounded
+/// pace. Each log is looked at by one process at a time; what ends it here goes on elsewhere, or here.
+/// </summary>
+internal sealed partial class ReconcileLogs : BackgroundService
+{
+    // Some hundred bytes each, and a query of their rows.
+    private const int StepCountMax = 2_000;
+    private const int LogCountMax = 2;
+
+    private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(5);
+
+    // A segment that is not what was sealed does not become it by being read every few seconds.
+    private static readonly TimeSpan DamagedPause = TimeSpan.FromMinutes(1);
+
+    private readonly Dictionary<string, SealedLog> _logs;
+    private readonly ConcurrentDictionary<string, LogReconciler> _following = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, long> _damagedAt = new(StringComparer.Ordinal);
+    private readonly ReconciledTable _table;
+    private readonly IArchiveStore _store;
+    private readonly VotingRows _rows;
+    private readonly DifferenceTable _differences;
+    private readonly DifferenceMetrics _metrics;
+    private readonly ReconciliationOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly ILogger<ReconcileLogs> _logger;
+
+    public ReconcileLogs(
+        AuditDatabase database, SealedLogs logs, IArchiveStore store, VotingRows rows, DifferenceTable differences,
+        DifferenceMetrics metrics, IOptions<ReconciliationOptions> options, TimeProvider clock,
+        ILogger<ReconcileLogs> logger)
+    {
+        _table = new(database, $"{Environment.MachineName} {Guid.NewGuid():N}");
+        (_store, _rows, _differences, _metrics) = (store, rows, differences, metrics);
+        (_options, _clock, _logger) = (options.Value, clock, logger);
+        _logs = logs.Votes.ToDictionary(log => log.Name, StringComparer.Ordinal);
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        RunAsync(FollowAsync, stoppingToken), RunAsync(PassAsync, stoppingToken));
+
+    /// <summary>Compares everything that is sealed and decided, and all tallies.</summary>
+    /// <returns>How long to wait for more.</returns>
+    public async Task<TimeSpan> FollowAsync(CancellationToken stop)
+    {
+        var places = await _table.ClaimFollowsAsync([.. _logs.Keys], stop);
+        foreach (var lost in _following.Keys.Except(places.Select(place => place.Log)))
+            _following.TryRemove(lost, out _);
+        await Parallel.ForEachAsync(
+            places.Where(place => !IsDamaged(place.Log)),
+            new ParallelOptions { MaxDegreeOfParallelism = LogCountMax, CancellationToken = stop },
+            async (place, cancel) => await FollowAsync(place, cancel));
+        _metrics.OpenCounts = await _differences.OpenAsync(stop);
+        _metrics.SetCompleted(DifferenceAreas.Reconciliation, await _table.CompletedAsync(stop));
+        return _options.PollInterval;
+    }
+
+    /// <summary>Goes on with the pass that is due for longest, to its end.</summary>
+    /// <returns>How long to wait for the next one.</returns>
+    public async Task<TimeSpan> PassAsync(CancellationToken stop)
+    {
+        var due = _logs.Keys.Where(log => !IsDamaged(log)).ToArray();
+        if (await _table.ClaimPassAsync(due, _options.PassInterval, _clock.GetUtcNow(), stop) is not { } place)
+            return _options.PollInterval;
+        var until = await _table.FollowedToAsync(place.Log, stop);
+        var reconciler = Reconciler(place);
+        var countMax = Math.Min(StepCountMax, _options.PassVotesPerSecondMax);
+        try
+        {
+            while (await reconciler.StepAsync(until, countMax, stop) is { } count)
+            {
+                if (count == 0)
+                {
+                    if (reconciler.IsHeld) return _options.PollInterval;
+                    await _table.CompleteAsync(place, _clock.GetUtcNow(), stop);
+                    break;
+                }
+
+                await Task.Delay(TimeSpan.FromSeconds((double)count / _options.PassVotesPerSecondMax), _clock, stop);
+            }
+        }
+        catch (DamagedSegmentException e)
+        {
+            SayDamaged(place.Log, e);
+        }
+
+        return TimeSpan.Zero;
+    }
+
+    private async Task FollowAsync(ReconciledPlace place, CancellationToken cancel)
+    {
+        if (!_following.TryGetValue(place.Log, out var reconciler) || reconciler.Place != place)
+            _following[place.Log] = reconciler = Reconciler(place);
+        var isWhole = false;
+        try
+        {
+            while (await reconciler.StepAsync(0, StepCountMax, cancel) is { } count)
+            {
+                isWhole = count == 0;
+                if (isWhole) break;
+            }
+
+            if (isWhole && await reconciler.CompareTalliesAsync(cancel) && !reconciler.IsHeld)
+                await _table.CompleteAsync(place, _clock.GetUtcNow(), cancel);
+        }
+        catch (DamagedSegmentException e)
+        {
+            isWhole = false;
+            SayDamaged(place.Log, e);
+        }
+        finally
+        {
+            // What was read on and not noted would be left out.
+            if (!isWhole) _following.TryRemove(place.Log, out _);
+        }
+    }
+
+    private async Task RunAsync(Func<CancellationToken, Task<TimeSpan>> round, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            TimeSpan pause;
+            try
+            {
+                pause = await round(stop);
+            }
+            catch (Exception e) when (e is NpgsqlException or TimeoutException or ArchiveStoreException)
+            {
+                Interrupted(_logger, e);
+                pause = FailurePause;
+            }
+
+            if (pause > TimeSpan.Zero) await Task.Delay(pause, _clock, stop);
+        }
+    }
+
+    private LogReconciler Reconciler(ReconciledPlace place) => new(
+        _logs[place.Log], place, _table, _store, _rows, _differences, _metrics, _options, _clock);
+
+    private bool IsDamaged(string log) =>
+        _damagedAt.TryGetValue(log, out var at) && _clock.GetElapsedTime(at) < DamagedPause;
+
+    private void SayDamaged(string log, DamagedSegmentException damage)
+    {
+        _damagedAt[log] = _clock.GetTimestamp();
+        Damaged(_logger, damage.Message, log);
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Comparing archive, rows and tallies was interrupted; it goes on by itself")]
+    private static partial void Interrupted(ILogger logger, Exception failure);
+
+    [LoggerMessage(LogLevel.Error, "{Reason} Votes of {Log} behind it are not compared with their rows")]
+    private static partial void Damaged(ILogger logger, string reason, string log);
+}
