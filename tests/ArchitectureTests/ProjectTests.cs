@@ -126,7 +126,7 @@ public sealed class ProjectTests
             // They know the product by what it answers. Chaos also holds the platform's log to its contract.
             ["tests", "ChaosTests"] => ([], ["Platform", "Testing"]),
             // It measures a part of the product in its own process; all else it starts.
-            ["tools", "Bench"] => (["Platform", "Voting"], []),
+            ["tools", "Bench"] => (["Platform", "Voting", "Audit"], []),
             ["tests", "Testing"] or ["tools", _] => ([], []),
             ["tests", _] => ([], ["Testing"]),
             _ => (["a place in the layout"], []),

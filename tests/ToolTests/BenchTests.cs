@@ -31,7 +31,10 @@ public sealed class BenchTests
         Assert.True(process.ExitCode == 0, $"exit code {process.ExitCode}\n{output}\n{await errors}");
         var report = JsonElement.Parse(output);
         Assert.Equal(
-            ["casting", "counting", "counting-whole", "streams", "freshness", "growth", "archiving"],
+            [
+                "casting", "counting", "counting-whole", "streams", "freshness", "growth", "archiving", "verifying",
+                "proving",
+            ],
             Names(report.GetProperty("rows")));
         Assert.All(Numbers(report), number => Assert.True(double.IsFinite(number)));
         Assert.All(Measures(report), one => Assert.True(one.GetProperty("us").GetDouble() >= 0, $"{one}"));

@@ -8,7 +8,7 @@ internal static class Measuring
     public static readonly string[] Names =
     [
         CastingRow.Name, CountingRow.Name, WholeCountingRow.Name, StreamsRow.Name, FreshnessRow.Name, GrowthRow.Name,
-        ArchivingRow.Name,
+        ArchivingRow.Name, VerifyingRow.Name, ProvingRow.Name,
     ];
 
     /// <param name="only">One of <see cref="Names"/>, or null for all.</param>
@@ -56,6 +56,18 @@ internal static class Measuring
         {
             await using var site = await Site.StartAsync(postgres, cancel);
             rows.Add(await ArchivingRow.MeasureAsync(site, sizes, progress, cancel));
+        }
+
+        if (Wants(VerifyingRow.Name))
+        {
+            await using var site = await Site.StartAsync(postgres, cancel);
+            rows.Add(await VerifyingRow.MeasureAsync(site, sizes, progress, cancel));
+        }
+
+        if (Wants(ProvingRow.Name))
+        {
+            await using var site = await Site.StartAsync(postgres, cancel);
+            rows.Add(await ProvingRow.MeasureAsync(site, sizes, progress, cancel));
         }
 
         return new(

@@ -74,8 +74,17 @@ internal sealed record Sizes(bool Quick)
     /// <summary>Votes that one run of growth counts, of each of the partitions.</summary>
     public int GrowthAPartition => Quick ? 50 : 2_000;
 
-    /// <summary>Votes that are sealed while that is watched once, of each of the partitions: a full segment.</summary>
-    public int ArchivedAPartition => Quick ? 50 : 10_000;
+    /// <summary>
+    /// Votes that are sealed, with their outcomes, while that is watched once, of each of the partitions: a full
+    /// segment.
+    /// </summary>
+    public int ArchivedAPartition => Quick ? 50 : 5_000;
+
+    /// <summary>Votes that are verified, with their outcomes, of each of the partitions: two full segments.</summary>
+    public int VerifiedAPartition => Quick ? 50 : 10_000;
+
+    /// <summary>Votes of which the proof is asked for.</summary>
+    public int ProvedVotes => Quick ? 5 : 200;
 }
 
 /// <summary>Everything about one call of the benchmark.</summary>

@@ -100,6 +100,26 @@ public sealed class S3FailureTests
     }
 
     [Fact]
+    public async Task Whether_there_is_a_newer_checkpoint_costs_one_request()
+    {
+        using var server = Listen();
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        // As it is before each signature: the segment lies there, and no checkpoint that names it.
+        var body = "<ListVersionsResult><IsTruncated>false</IsTruncated><Version>"
+            + $"<Key>{ArchiveKey.Segment("votes/votes-07", 8)}</Key><VersionId>v1</VersionId><Size>2</Size>"
+            + "</Version></ListVersionsResult>";
+        var answering = AnswerAsync(server, "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\n"
+            + $"Connection: close\r\nContent-Length: {body.Length}\r\n\r\n{body}", end.Token);
+
+        var newest = await To(AddressOf(server)).NewestCheckpointAsync("votes/votes-07", 7, long.MaxValue, Cancel);
+        await end.CancelAsync();
+
+        Assert.Null(newest);
+        Assert.Contains("key-marker=votes%2Fvotes-07%2Fcheckpoint_0000000007%2F~",
+            Assert.Single(await answering), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_put_that_gets_no_version_id_is_no_put()
     {
         using var server = Listen();

@@ -1,4 +1,5 @@
 using Audit;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AuditTests;
 
@@ -103,7 +104,7 @@ internal sealed class ArchivedElection : IDisposable
         remembered ??= new();
         var options = new VerifyArchiveOptions(
             new(keys ?? Keys, remembered.Keys), remembered, hasJwks ? ResultKeys.Parse(jwks ?? Election.Jwks) : null, 2,
-            Path.GetTempPath(), new FixedClock(Noon + (later ?? TimeSpan.FromMinutes(1))));
+            Path.GetTempPath(), new FakeTimeProvider(Noon + (later ?? TimeSpan.FromMinutes(1))));
         return new VerifyArchive(Store, options, new()).RunAsync(TestContext.Current.CancellationToken);
     }
 
@@ -161,10 +162,5 @@ internal sealed class ArchivedElection : IDisposable
             _newest[log] = new(log, number, note.Checkpoint);
             if (log != "checkpoints") _notes.Add((log, number, note.ToString()));
         }
-    }
-
-    private sealed class FixedClock(DateTimeOffset now) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => now;
     }
 }

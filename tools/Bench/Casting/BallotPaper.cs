@@ -42,13 +42,19 @@ internal sealed record BallotPaper(int Id, IReadOnlyList<(int Id, int[] Options)
     /// <param name="token">The voter's access token.</param>
     public byte[] Request(int voter, string token)
     {
-        var (mayor, build) = (Questions[0], Questions[1]);
-        int[] chosen = [build.Options[voter % 5], build.Options[(voter + 2) % 5]];
-        var body = $$"""{"answers":[{"question":"{{mayor.Id}}","options":["{{mayor.Options[voter % 4]}}"]},"""
-            + $$"""{"question":"{{build.Id}}","options":["{{chosen[0]}}","{{chosen[1]}}"]}]}""";
+        var body = Body(voter);
         return Encoding.ASCII.GetBytes(
             $"POST /v1/surveys/{Id}/votes HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
             + $"Content-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+    }
+
+    /// <returns>The ballot alone, in ASCII.</returns>
+    public string Body(int voter)
+    {
+        var (mayor, build) = (Questions[0], Questions[1]);
+        int[] chosen = [build.Options[voter % 5], build.Options[(voter + 2) % 5]];
+        return $$"""{"answers":[{"question":"{{mayor.Id}}","options":["{{mayor.Options[voter % 4]}}"]},"""
+            + $$"""{"question":"{{build.Id}}","options":["{{chosen[0]}}","{{chosen[1]}}"]}]}""";
     }
 
     private static int IdOf(JsonNode of) => int.Parse(of["id"]!.ToString());

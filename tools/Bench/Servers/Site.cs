@@ -36,6 +36,9 @@ internal sealed class Site : IAsyncDisposable
     /// <summary>What wraps the installation's keys.</summary>
     public string MasterKey => _settings["Keys__MasterKey"];
 
+    /// <summary>Where role <c>audit</c> archives.</summary>
+    public string ArchiveDirectory => _archive.FullName;
+
     /// <summary>The server that holds it.</summary>
     public Postgres Postgres => _postgres;
 

@@ -93,6 +93,13 @@ internal sealed class S3Archive(S3Link link, int retentionDays, TimeProvider clo
         string log, long after, long before, CancellationToken cancel)
     {
         ArchiveKey.Require(log);
+        if (after >= ArchiveKey.CheckpointMax || before <= after) return null;
+        // While a log is sealed there is next to nothing behind the number: one request says all of it.
+        if (await AllBehindAsync(log, after, cancel) is { } all)
+        {
+            return all.Where(one => one.Number < before).OrderByDescending(one => one.Number).FirstOrDefault();
+        }
+
         while (await HighestAsync(log, after, before, cancel) is { } number)
         {
             var key = ArchiveKey.Checkpoint(log, number);
@@ -103,6 +110,31 @@ internal sealed class S3Archive(S3Link link, int retentionDays, TimeProvider clo
         }
 
         return null;
+    }
+
+    /// <returns>Every checkpoint behind a number; null when one page does not hold them.</returns>
+    private async Task<IEnumerable<ArchivedCheckpoint>?> AllBehindAsync(
+        string log, long after, CancellationToken cancel)
+    {
+        var prefix = $"{log}/";
+        var request = new ListVersionsRequest
+        {
+            BucketName = link.Bucket,
+            Prefix = prefix,
+            KeyMarker = $"{ArchiveKey.In(log, after)}~",
+            MaxKeys = PageCountMax,
+        };
+        var page = await link.AskAsync(
+            $"'{prefix}' could not be listed", (s3, end) => s3.ListVersionsAsync(request, end), cancel);
+        if (page.IsTruncated is true) return null;
+        return (page.Versions ?? []).Where(version => version.IsDeleteMarker is not true)
+            .Select(version => (
+                Number: ArchiveKey.TryReadNumber(log, version.Key, out var number)
+                    && number > after && version.Key == ArchiveKey.Checkpoint(log, number) ? number : 0,
+                Version: new ArchivedVersion(version.Key, version.VersionId, version.Size ?? 0)))
+            .Where(one => one.Number > 0)
+            .GroupBy(one => one.Number, one => one.Version)
+            .Select(one => new ArchivedCheckpoint(one.Key, [.. one]));
     }
 
     /// <summary>
