@@ -22,6 +22,7 @@ public sealed class ProjectTests
     {
         [("Platform", "IdentityTests")] = "Reads keys and signed tokens as the platform itself does.",
         [("Voting", "voting-bench")] = "Measures counting without a process and a log around it.",
+        [("Audit", "voting-bench")] = "Measures verifying without what a process takes to start.",
     };
 
     [Fact]

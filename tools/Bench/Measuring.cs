@@ -27,24 +27,9 @@ internal static class Measuring
             rows.AddRange((await VoteAsync(site)).Where(row => Wants(row.Name)));
         }
 
-        if (Wants(CountingRow.Name))
-        {
-            await using var site = await Site.StartAsync(postgres, cancel);
-            rows.Add(await CountingRow.MeasureAsync(site, sizes, progress, cancel));
-        }
-
-        if (Wants(WholeCountingRow.Name))
-        {
-            await using var site = await Site.StartAsync(postgres, cancel);
-            rows.Add(await WholeCountingRow.MeasureAsync(site, sizes, progress, cancel));
-        }
-
-        if (Wants(StreamsRow.Name))
-        {
-            await using var site = await Site.StartAsync(postgres, cancel);
-            rows.Add(await StreamsRow.MeasureAsync(site, sizes, progress, cancel));
-        }
-
+        await AddAsync(CountingRow.Name, CountingRow.MeasureAsync);
+        await AddAsync(WholeCountingRow.Name, WholeCountingRow.MeasureAsync);
+        await AddAsync(StreamsRow.Name, StreamsRow.MeasureAsync);
         if (Wants(GrowthRow.Name))
         {
             await using var small = await Site.StartAsync(postgres, cancel);
@@ -52,29 +37,21 @@ internal static class Measuring
             rows.Add(await GrowthRow.MeasureAsync(small, large, sizes, progress, cancel));
         }
 
-        if (Wants(ArchivingRow.Name))
-        {
-            await using var site = await Site.StartAsync(postgres, cancel);
-            rows.Add(await ArchivingRow.MeasureAsync(site, sizes, progress, cancel));
-        }
-
-        if (Wants(VerifyingRow.Name))
-        {
-            await using var site = await Site.StartAsync(postgres, cancel);
-            rows.Add(await VerifyingRow.MeasureAsync(site, sizes, progress, cancel));
-        }
-
-        if (Wants(ProvingRow.Name))
-        {
-            await using var site = await Site.StartAsync(postgres, cancel);
-            rows.Add(await ProvingRow.MeasureAsync(site, sizes, progress, cancel));
-        }
-
+        await AddAsync(ArchivingRow.Name, ArchivingRow.MeasureAsync);
+        await AddAsync(VerifyingRow.Name, VerifyingRow.MeasureAsync);
+        await AddAsync(ProvingRow.Name, ProvingRow.MeasureAsync);
         return new(
             TimeProvider.System.GetUtcNow(), sizes.Quick, await MachineFacts.ReadAsync(postgres, cancel),
             [.. rows.OrderBy(row => Array.IndexOf(Names, row.Name))]);
 
         bool Wants(string name) => only is null || only == name;
+
+        async Task AddAsync(string name, Func<Site, Sizes, Action<string>, CancellationToken, Task<Row>> measure)
+        {
+            if (!Wants(name)) return;
+            await using var site = await Site.StartAsync(postgres, cancel);
+            rows.Add(await measure(site, sizes, progress, cancel));
+        }
 
         async Task<List<Row>> VoteAsync(Site site)
         {

@@ -73,6 +73,26 @@ public sealed class DirectoryArchiveTests : StoreConformance, IDisposable
     }
 
     [Fact]
+    public async Task What_an_ended_process_left_on_its_way_is_removed_and_what_another_is_putting_is_not()
+    {
+        await Store.PutAsync(ArchiveKey.Checkpoint(NewLog(), 1), Bytes("{}"), "application/json", Cancel);
+        var incoming = Path.Combine(Store.Root, ".incoming");
+        var (left, whole) = (Path.Combine(incoming, "left"), Path.Combine(incoming, "whole"));
+        await File.WriteAllTextAsync(left, "ha", Cancel);
+        await File.WriteAllTextAsync(whole, "all", Cancel);
+        File.SetUnixFileMode(whole, UnixFileMode.UserRead);
+        var going = Path.Combine(incoming, "going");
+        await using (new FileStream(going, FileMode.CreateNew, FileAccess.Write, FileShare.None))
+        {
+            Store.RequireWritable();
+            Assert.Equal([going], Directory.GetFiles(incoming));
+        }
+
+        Store.RequireWritable();
+        Assert.Empty(Directory.GetFiles(incoming));
+    }
+
+    [Fact]
     public async Task A_directory_that_cannot_be_written_says_so()
     {
         var blocked = Path.Combine(_directory, "file");

@@ -131,6 +131,27 @@ public sealed class SearchTests(ReadingSite site)
         Assert.Equal("anna, \"the\" auditor", Member(items[0], "actor"));
     }
 
+    [Theory]
+    [InlineData("=1+1")]
+    [InlineData("+1")]
+    [InlineData("-1")]
+    [InlineData("@SUM(A1)")]
+    [InlineData("\t=1")]
+    [InlineData("\r=1")]
+    public void No_cell_of_a_table_is_a_formula(string actor)
+    {
+        var to = new System.Buffers.ArrayBufferWriter<byte>();
+        var one = new ArchivedEvent(
+            "events", 1, Start, "x", null, null, null, actor, "domain-events", 0, 1, TreeHash.Empty);
+        using (var table = new ExportLines(to, ExportFormat.Csv, withEvents: false)) table.Write(one, null);
+        using (var lines = new ExportLines(to, ExportFormat.Ndjson, withEvents: false)) lines.Write(one, null);
+
+        var text = Encoding.UTF8.GetString(to.WrittenSpan);
+        Assert.Contains($"'{actor}", text, StringComparison.Ordinal);
+        Assert.DoesNotContain($",{actor}", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("'", text[text.IndexOf('{', StringComparison.Ordinal)..], StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task An_export_brings_the_events_themselves_if_wished()
     {

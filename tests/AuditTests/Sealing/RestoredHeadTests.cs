@@ -34,14 +34,14 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
         await site.RestartAsync(gate);
         await site.AppendEverywhereAsync(20);
         if (backedUpAt != "never") await came.WaitAsync(SealingSite.Patience, Cancel);
-        await BackUpAsync(site);
+        await site.BackUpAsync();
 
         await site.RestartAsync();
         await site.AppendEverywhereAsync(100);
         await site.SettledAsync();
         await site.EndAllAsync();
         var before = await DocumentsAsync(site);
-        await RestoreAsync(site);
+        await site.RestoreAsync();
         var auditor = site.Start();
         await site.AppendEverywhereAsync(10);
         await site.SettledAsync();
@@ -55,7 +55,7 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
     public async Task A_database_that_lost_everything_takes_over_the_whole_archive()
     {
         await using var site = await SealingSite.OpenAsync(postgres, Store);
-        await BackUpAsync(site);
+        await site.BackUpAsync();
         site.Start();
         for (var i = 0; i < 3; i++)
         {
@@ -64,7 +64,7 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
         }
 
         await site.EndAllAsync();
-        await RestoreAsync(site);
+        await site.RestoreAsync();
         var auditor = site.Start();
         await site.SettledAsync();
 
@@ -78,7 +78,7 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
         await site.AppendEverywhereAsync(30);
         site.Start();
         await site.SettledAsync();
-        await BackUpAsync(site);
+        await site.BackUpAsync();
         await site.AppendEverywhereAsync(30);
         await site.SettledAsync();
         await site.EndAllAsync();
@@ -88,7 +88,7 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
         await PutAsync(500, newest.Bytes.ToArray());
         await PutAsync(600, "{}"u8.ToArray());
         await PutAsync(newest.Statement.Number, "{}"u8.ToArray());
-        await RestoreAsync(site);
+        await site.RestoreAsync();
 
         var auditor = site.Start();
         await site.SettledAsync();
@@ -134,7 +134,7 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
     {
         await using var site = await SealingSite.OpenAsync(postgres, Store);
         site.Start();
-        await BackUpAsync(site);
+        await site.BackUpAsync();
         for (var i = 0; i < 4; i++)
         {
             await site.AppendEverywhereAsync(5);
@@ -156,7 +156,7 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
                 third.Statement with { Number = 2 }, Signers.Log(Log.Origin)).Bytes.ToArray());
         }
 
-        await RestoreAsync(site);
+        await site.RestoreAsync();
         await AssertStopsAsync(site, says);
     }
 
@@ -263,22 +263,4 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
 
         return documents;
     }
-
-    private static Task BackUpAsync(SealingSite site) => site.ExecuteAsync("""
-        BEGIN ISOLATION LEVEL REPEATABLE READ;
-        CREATE SCHEMA backup;
-        CREATE TABLE backup.heads AS TABLE audit.heads;
-        CREATE TABLE backup.segments AS TABLE audit.segments;
-        CREATE TABLE backup.ranges AS TABLE audit.ranges;
-        CREATE TABLE backup.tiles AS TABLE audit.tiles;
-        COMMIT
-        """);
-
-    private static Task RestoreAsync(SealingSite site) => site.ExecuteAsync("""
-        TRUNCATE audit.ranges, audit.segments, audit.tiles, audit.heads CASCADE;
-        INSERT INTO audit.heads SELECT * FROM backup.heads;
-        INSERT INTO audit.segments SELECT * FROM backup.segments;
-        INSERT INTO audit.ranges SELECT * FROM backup.ranges;
-        INSERT INTO audit.tiles SELECT * FROM backup.tiles
-        """);
 }

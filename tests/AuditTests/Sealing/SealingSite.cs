@@ -168,6 +168,26 @@ internal sealed class SealingSite : IAsyncDisposable
         WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'voting audit'
         """);
 
+    /// <summary>Remembers how far logs are sealed, as a backup of the database would.</summary>
+    public Task BackUpAsync() => ExecuteAsync("""
+        BEGIN ISOLATION LEVEL REPEATABLE READ;
+        CREATE SCHEMA backup;
+        CREATE TABLE backup.heads AS TABLE audit.heads;
+        CREATE TABLE backup.segments AS TABLE audit.segments;
+        CREATE TABLE backup.ranges AS TABLE audit.ranges;
+        CREATE TABLE backup.tiles AS TABLE audit.tiles;
+        COMMIT
+        """);
+
+    /// <summary>Sets the database back to that.</summary>
+    public Task RestoreAsync() => ExecuteAsync("""
+        TRUNCATE audit.ranges, audit.segments, audit.tiles, audit.heads CASCADE;
+        INSERT INTO audit.heads SELECT * FROM backup.heads;
+        INSERT INTO audit.segments SELECT * FROM backup.segments;
+        INSERT INTO audit.ranges SELECT * FROM backup.ranges;
+        INSERT INTO audit.tiles SELECT * FROM backup.tiles
+        """);
+
     public static async Task UntilAsync(string what, Func<Task<bool>> condition)
     {
         var began = TimeProvider.System.GetTimestamp();

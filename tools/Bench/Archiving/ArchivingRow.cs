@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Npgsql;
-using Platform;
 using Voting;
 
 namespace Bench;
@@ -16,6 +15,9 @@ internal static class ArchivingRow
     // Each checkpoint: the segment, is there a newer one, the checkpoint itself; and search reads the segment.
     private const int RequestsACheckpoint = 4;
     private const double RequestsAMillionVotesMax = 1_000;
+
+    // Nothing is sealed before a segment is full, however slow the machine is: of a quick run none would ever be.
+    private static readonly Dictionary<string, string> Full = new() { ["Audit__SealAfter"] = "00:01:00" };
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(10);
 
@@ -38,7 +40,8 @@ internal static class ArchivingRow
 
         var floor = await ArchivedVotes.FloorAsync(site, votes, sizes.ArchivedAPartition, sizes.Runs, cancel);
         progress("Archiving: watching a process that seals ...");
-        var audit = await site.StartHostAsync("audit", cancel);
+        var audit = await site.StartHostAsync(
+            "audit", sizes.Quick ? new Dictionary<string, string>() : Full, cancel);
         var seen = await WatchAsync(site, audit, window, windows, cancel);
         // The first one also loads and compiles.
         var runs = seen.Zip(seen.Skip(1), Run.Between).Skip(seen.Count > 2 ? 1 : 0).ToList();

@@ -51,10 +51,16 @@ internal sealed class Site : IAsyncDisposable
     }
 
     /// <summary>Starts one process and waits until it is ready.</summary>
-    public async Task<HostProgram> StartHostAsync(string roles, CancellationToken cancel)
+    public Task<HostProgram> StartHostAsync(string roles, CancellationToken cancel) =>
+        StartHostAsync(roles, new Dictionary<string, string>(), cancel);
+
+    /// <summary>The same with settings of its own.</summary>
+    public async Task<HostProgram> StartHostAsync(
+        string roles, IReadOnlyDictionary<string, string> settings, CancellationToken cancel)
     {
         if (_sandbox is null) await StartSandboxAsync(cancel);
-        var child = ChildProgram.Start(Programs.Host, ["--role", roles], _settings);
+        var child = ChildProgram.Start(
+            Programs.Host, ["--role", roles], new Dictionary<string, string>(_settings.Concat(settings)));
         _children.Add(child);
         var host = await child.HearAsync(line => HostProgram.Read(child, line), cancel);
         while (!await IsReadyAsync(host, cancel)) await Task.Delay(50, cancel);

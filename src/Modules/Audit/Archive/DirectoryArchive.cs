@@ -23,7 +23,10 @@ internal sealed class DirectoryArchive(string root) : IArchiveStore
     /// <summary>The directory, as an absolute path.</summary>
     public string Root { get; } = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
 
-    /// <summary>Makes the directory if it is not there, and sees whether it can be written to.</summary>
+    /// <summary>
+    /// Makes the directory if it is not there, sees whether it can be written to, and removes what is left of puts whose
+    /// process ended in the middle.
+    /// </summary>
     /// <exception cref="ArchiveStoreException">It cannot.</exception>
     public void RequireWritable()
     {
@@ -34,6 +37,7 @@ internal sealed class DirectoryArchive(string root) : IArchiveStore
             var trial = Path.Combine(incoming, Guid.NewGuid().ToString("N"));
             File.WriteAllBytes(trial, []);
             File.Delete(trial);
+            IncomingFiles.RemoveLeftovers(incoming);
         }
         catch (Exception e) when (IsOfDisk(e))
         {
@@ -207,6 +211,8 @@ internal sealed class DirectoryArchive(string root) : IArchiveStore
             {
                 Mode = FileMode.CreateNew,
                 Access = FileAccess.Write,
+                // Locked: so another process sees that it is no leftover.
+                Share = FileShare.None,
                 BufferSize = 0,
                 Options = FileOptions.Asynchronous,
                 PreallocationSize = content.Length,

@@ -32,6 +32,9 @@ internal sealed class ExportLines(IBufferWriter<byte> to, ExportFormat format, b
 
     private static readonly SearchValues<char> Quoted = SearchValues.Create(",\"\r\n");
 
+    // What spreadsheets would run as a formula; an actor's name, for one, is chosen by somebody else.
+    private static readonly SearchValues<char> Formulas = SearchValues.Create("=+-@\t\r");
+
     private readonly Utf8JsonWriter _json = new(to, Writing);
 
     /// <summary>The line of names, in the form that has one.</summary>
@@ -112,6 +115,7 @@ internal sealed class ExportLines(IBufferWriter<byte> to, ExportFormat format, b
 
         void Field(string? text)
         {
+            if (text is [var first, ..] && Formulas.Contains(first)) text = $"'{text}";
             if (text is not null && text.AsSpan().ContainsAny(Quoted))
                 line.Append('"').Append(text.Replace("\"", "\"\"", StringComparison.Ordinal)).Append('"');
             else line.Append(text);
