@@ -24,8 +24,8 @@ internal sealed class DirectoryArchive(string root) : IArchiveStore
     public string Root { get; } = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
 
     /// <summary>
-    /// Makes the directory if it is not there, sees whether it can be written to, and removes what is left of puts whose
-    /// process ended in the middle.
+    /// Makes the directory if it is not there, sees whether it can be written to, and removes what is left of puts
+    /// whose process ended in the middle.
     /// </summary>
     /// <exception cref="ArchiveStoreException">It cannot.</exception>
     public void RequireWritable()
