@@ -17,6 +17,7 @@ internal static class ReadingSetup
         services.AddSettings<WitnessOptions>("Audit:Witnessing");
         services.AddSettings<ResultOptions>("Audit:Results");
         services.AddSettings<ReconciliationOptions>("Audit:Reconciliation");
+        services.AddSettings<VerificationOptions>("Audit:Verification");
         services.AddOutbox<AuditDatabase>(OutboxPlaces.Control);
         services.AddSingleton<ReadingMetrics>();
         services.AddSingleton<PublishedLogs>();
@@ -33,6 +34,8 @@ internal static class ReadingSetup
         services.AddSingleton<DifferenceTable>();
         services.AddSingleton(VotingRows);
         services.AddHostedService<ReconcileLogs>();
+        services.AddSingleton<CheckpointCheck>();
+        services.AddHostedService<VerifyCheckpoints>();
         // A loop that has nothing to do would end, and with it the process.
         if (!host.Configuration.GetSection("Audit:Witnesses").GetChildren().Any()) return;
         services.AddSingleton<WitnessLink>();

@@ -118,6 +118,13 @@ internal sealed class DirectoryArchive(string root) : IArchiveStore
         string log, long after, long before, CancellationToken cancel)
     {
         ArchiveKey.Require(log);
+        if (before - after == 2)
+        {
+            // One is not searched for among all.
+            var only = await VersionsAsync(ArchiveKey.Checkpoint(log, after + 1), cancel);
+            return only.Count > 0 ? new(after + 1, only) : null;
+        }
+
         var numbers = new List<long>();
         foreach (var folder in Entries(log))
         {

@@ -8,6 +8,8 @@ internal sealed class DifferenceMetrics
     private readonly Counter<long> _found;
     private readonly Counter<long> _failed;
     private readonly Counter<long> _votes;
+    private readonly Counter<long> _checkpoints;
+    private readonly Counter<long> _entries;
     private volatile IReadOnlyList<(string Area, string Kind, long Count)> _open = [];
     private volatile IReadOnlyList<(string Name, string Kind, DateTimeOffset At)> _completed = [];
 
@@ -20,6 +22,10 @@ internal sealed class DifferenceMetrics
             "audit_verification_failures", "{failure}", "Archived checkpoints that did not verify, each once");
         _votes = meter.CreateCounter<long>(
             "audit_reconciliation_votes", "{vote}", "Archived votes that were compared with their rows");
+        _checkpoints = meter.CreateCounter<long>(
+            "audit_verification_checkpoints", "{checkpoint}", "Archived checkpoints that were looked at");
+        _entries = meter.CreateCounter<long>(
+            "audit_verification_entries", "{entry}", "Archived entries that were verified");
         meter.CreateObservableGauge(
             "audit_reconciliation_differences", () => Open(DifferenceAreas.Reconciliation), "{difference}",
             "Differences that are there now");
@@ -54,6 +60,15 @@ internal sealed class DifferenceMetrics
     /// <param name="count">How many.</param>
     public void Compared(string by, string outcome, long count) =>
         _votes.Add(count, new("by", by), new("outcome", outcome));
+
+    /// <param name="by">Which kind of looking.</param>
+    /// <param name="entries">Of the checkpoint; 0 where it does not verify.</param>
+    public void Verified(string by, long entries)
+    {
+        var tag = new KeyValuePair<string, object?>("by", by);
+        _checkpoints.Add(1, tag);
+        _entries.Add(entries, tag);
+    }
 
     private IEnumerable<Measurement<long>> Open(string area) => _open.Where(one => one.Area == area)
         .Select(one => new Measurement<long>(one.Count, new KeyValuePair<string, object?>("kind", one.Kind)))

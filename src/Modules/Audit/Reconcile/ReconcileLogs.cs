@@ -72,7 +72,8 @@ internal sealed partial class ReconcileLogs : BackgroundService
             return _options.PollInterval;
         var until = await _table.FollowedToAsync(place.Log, stop);
         var reconciler = Reconciler(place);
-        var countMax = Math.Min(StepCountMax, _options.PassVotesPerSecondMax);
+        // Seldom enough that the claim is renewed in time.
+        var countMax = Math.Min(StepCountMax, 5 * _options.PassVotesPerSecondMax);
         try
         {
             while (await reconciler.StepAsync(until, countMax, stop) is { } count)

@@ -23,7 +23,7 @@ internal sealed record ReconciledPlace(string Log, string Kind, long NextOffset,
 internal sealed class ReconciledTable(AuditDatabase database, string claimant)
 {
     // A process that is gone keeps its logs from others for so long.
-    private static readonly TimeSpan ClaimLifetime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan ClaimLifetime = TimeSpan.FromSeconds(10);
 
     public AuditDatabase Database => database;
 

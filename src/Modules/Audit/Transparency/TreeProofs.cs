@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Numerics;
 
 namespace Audit;
@@ -18,6 +20,19 @@ internal static class TreeProofs
     {
         ArgumentOutOfRangeException.ThrowIfNegative(size);
         return size == 0 ? TreeHash.Empty : (await HashAsync([(0, size)], size, read, cancel))[0];
+    }
+
+    /// <returns>The right edge of the log's first <paramref name="size"/> entries.</returns>
+    /// <inheritdoc cref="InclusionAsync" path="/exception"/>
+    public static async ValueTask<TreeFrontier> FrontierAsync(long size, TileReader read, CancellationToken cancel)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(size);
+        var peaks = await HashAsync([.. Perfect((0, size)).Select(peak => peak.Range)], size, read, cancel);
+        var bytes = new byte[sizeof(long) + (peaks.Length * Digest.Bytes)];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, size);
+        Digest.BytesOf(peaks).CopyTo(bytes.AsSpan(sizeof(long)));
+        return TreeFrontier.TryParse(bytes, out var frontier)
+            ? frontier : throw new UnreachableException("A size has a peak for each of its bits.");
     }
 
     /// <returns>The hashes from the leaf's sibling up to the root's child.</returns>
@@ -110,6 +125,8 @@ internal static class TreeProofs
     /// <param name="Index">Counted from zero along its level.</param>
     private readonly record struct Subtree(int Level, long Index)
     {
+        public (long First, long End) Range => (Index << Level, (Index + 1) << Level);
+
         private int HeightInTile => Level % TileId.Height;
 
         private long FirstHash => Index << HeightInTile;

@@ -39,6 +39,19 @@ internal sealed class LogCheckpoints(IArchiveStore store, string log, TrustedKey
         }
     }
 
+    /// <summary>Reads one checkpoint.</summary>
+    /// <param name="number">Which.</param>
+    /// <param name="before">The one before, which it has to follow; null where that is not asked.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <exception cref="BrokenEvidenceException">It is missing, not signed, or does not follow.</exception>
+    public async Task<SealedCheckpoint> FindAsync(long number, SealedCheckpoint? before, CancellationToken cancel)
+    {
+        var there = await store.NewestCheckpointAsync(_folder, number - 1, number + 1, cancel);
+        var found = await ReadAsync(number, [.. there?.Versions ?? []], before, cancel);
+        if (before is not null || number == 1) RequireFollows(found, before);
+        return found;
+    }
+
     /// <summary>Every number under which a <c>checkpoint.json</c> lies, with its versions, in order.</summary>
     private async IAsyncEnumerable<(long Number, List<ArchivedVersion> Versions)> NumbersAsync(
         [EnumeratorCancellation] CancellationToken cancel)

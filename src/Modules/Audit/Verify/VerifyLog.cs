@@ -12,7 +12,7 @@ namespace Audit;
 internal sealed class VerifyLog(
     IArchiveStore store, string log, TrustedKeys keys, RememberedLogs remembered, VerifyProgress progress)
 {
-    private readonly TreeFrontier _tree = new();
+    private TreeFrontier _tree = new();
     private readonly List<long> _firstIndexes = [];
     private Digest _last;
     private (long Size, Digest Root)? _seen;
@@ -68,6 +68,22 @@ internal sealed class VerifyLog(
     /// <returns>What a checkpoint sealed; null when there is none of that number.</returns>
     public SealedTree? Tree(long checkpoint) =>
         checkpoint > 0 && checkpoint <= Trees.Count ? Trees[(int)checkpoint - 1] : null;
+
+    /// <summary>Verifies one checkpoint alone.</summary>
+    /// <param name="checkpoint">Signed, and following the one before.</param>
+    /// <param name="segment">What the archive has of it, or null.</param>
+    /// <param name="tree">Of all entries before; takes those of the checkpoint.</param>
+    /// <param name="last">The link before its first entry.</param>
+    /// <param name="visit">Is given each entry.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <exception cref="BrokenEvidenceException">The first thing that is not as it must be.</exception>
+    public void CheckOne(
+        SealedCheckpoint checkpoint, ArchivedContent? segment, TreeFrontier tree, in Digest last, EntryVisitor visit,
+        CancellationToken cancel)
+    {
+        (_tree, _last) = (tree, last);
+        CheckSegment(checkpoint, segment, visit, cancel);
+    }
 
     /// <returns>The finding with the segment that holds its entry.</returns>
     public Finding Locate(Finding finding)
