@@ -80,6 +80,7 @@ internal static partial class CommandLine
         root.Subcommands.Add(new Command("admin", "What operators do by hand.")
         {
             token, Poison(file), Rebuild(file), Log(file), Archive(file),
+            LogKeyVerbs.Command(parsed => Settings(parsed, file)),
         });
         return root;
     }

@@ -49,6 +49,24 @@ public static class AuditModule
         return differences.Count == 0;
     }
 
+    /// <summary>Lists the keys of a log, or of all: one verifier key a line, the newest first.</summary>
+    /// <exception cref="InvalidSettingsException">There is no such log.</exception>
+    public static Task ListLogKeysAsync(IServiceProvider services, string? log, TextWriter output) =>
+        services.GetRequiredService<RotateLogKeys>().ListAsync(log, output);
+
+    /// <summary>Adds a key to a log, or to all of them; processes take it when they start.</summary>
+    /// <exception cref="InvalidSettingsException">There is no such log.</exception>
+    public static Task AddLogKeysAsync(
+        IServiceProvider services, string? log, TextWriter output, CancellationToken cancel) =>
+        services.GetRequiredService<RotateLogKeys>().AddAsync(log, output, cancel);
+
+    /// <summary>Ends the old keys of a log, or of all, for good.</summary>
+    /// <returns>False when some have to stay, because the newest key has signed nothing yet.</returns>
+    /// <exception cref="InvalidSettingsException">There is no such log.</exception>
+    public static Task<bool> RetireLogKeysAsync(
+        IServiceProvider services, string? log, TextWriter output, CancellationToken cancel) =>
+        services.GetRequiredService<RotateLogKeys>().RetireAsync(log, output, cancel);
+
     /// <summary>Registers what <see cref="VerifyAsync"/> needs: the archive's store and nothing else.</summary>
     public static void AddVerification(this IHostApplicationBuilder host)
     {

@@ -45,26 +45,39 @@ public sealed class KeyRing
         }
 
         var missing = _purposes.Where(purpose => !present.Contains(purpose.Name)).ToArray();
-        foreach (var purpose in missing)
-        {
-            await using var insert = new NpgsqlCommand(
-                """
-                INSERT INTO platform.keys (key_id, purpose, algorithm, public_key, wrapped_key)
-                VALUES ($1, $2, $3, $4, $5)
-                """,
-                connection);
-            var (keyId, secret, publicKey) = Generate(purpose.Algorithm);
-            insert.Parameters.Add(new() { Value = keyId });
-            insert.Parameters.Add(new() { Value = purpose.Name });
-            insert.Parameters.Add(new() { Value = StoredName(purpose.Algorithm) });
-            insert.Parameters.Add(new NpgsqlParameter<byte[]?> { TypedValue = publicKey });
-            insert.Parameters.Add(new() { Value = _master.Wrap(secret, WrappedFor(purpose.Name, keyId)) });
-            await insert.ExecuteNonQueryAsync(cancel);
-            CryptographicOperations.ZeroMemory(secret);
-        }
-
+        foreach (var purpose in missing) await InsertAsync(connection, purpose, cancel);
         await transaction.CommitAsync(cancel);
         return missing.Length;
+    }
+
+    /// <summary>
+    /// Makes one more key for each of some purposes, all or none: the current one from each process's next start on.
+    /// </summary>
+    public async Task AddAsync(IEnumerable<string> purposes, CancellationToken cancel)
+    {
+        await using var connection = await _database.Control.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        foreach (var name in purposes)
+            await InsertAsync(connection, _purposes.Single(purpose => purpose.Name == name), cancel);
+        await transaction.CommitAsync(cancel);
+    }
+
+    /// <summary>
+    /// Ends a key, for good: it signs nothing from each process's next start on, and its private half is destroyed.
+    /// What it signed is still checked.
+    /// </summary>
+    /// <returns>False when it has ended before, or is the purpose's newest, which goes on.</returns>
+    public async Task<bool> RetireAsync(string purpose, string keyId, CancellationToken cancel)
+    {
+        await using var retire = _database.Control.CreateCommand("""
+            UPDATE platform.keys k SET retired_at = now(), wrapped_key = NULL
+            WHERE purpose = $1 AND key_id = $2 AND retired_at IS NULL AND EXISTS (
+                SELECT 1 FROM platform.keys newer
+                WHERE newer.purpose = k.purpose AND newer.number > k.number AND newer.retired_at IS NULL)
+            """);
+        retire.Parameters.Add(new() { Value = purpose });
+        retire.Parameters.Add(new() { Value = keyId });
+        return await retire.ExecuteNonQueryAsync(cancel) == 1;
     }
 
     /// <summary>Reads the keys of every purpose. Until it has returned, no key can be asked for.</summary>
@@ -92,11 +105,15 @@ public sealed class KeyRing
 
         _rings = found.ToFrozenDictionary(StringComparer.Ordinal);
     }
+
     /// <returns>The key that signs for the purpose now: the newest.</returns>
     public SigningKey Current(string purpose) => Of(purpose).Signing[0];
 
-    /// <returns>Every key that has ever signed for the purpose, newest first.</returns>
+    /// <returns>Every key that signs for the purpose, newest first.</returns>
     public IReadOnlyList<SigningKey> All(string purpose) => Of(purpose).Signing;
+
+    /// <returns>The public halves, as SubjectPublicKeyInfo in DER, of those that do not any more; newest first.</returns>
+    public IReadOnlyList<byte[]> Retired(string purpose) => Of(purpose).Retired;
 
     /// <returns>The purpose's current secret: 32 bytes that the caller must not change.</returns>
     public byte[] Secret(string purpose) => Of(purpose).Secrets[0];
@@ -112,14 +129,33 @@ public sealed class KeyRing
     private async Task ReadAsync(Dictionary<string, Ring> found, CancellationToken cancel)
     {
         await using var query = _database.Control.CreateCommand(
-            "SELECT key_id, purpose, algorithm, wrapped_key FROM platform.keys ORDER BY number DESC");
+            "SELECT key_id, purpose, algorithm, wrapped_key, public_key FROM platform.keys ORDER BY number DESC");
         await using var rows = await query.ExecuteReaderAsync(cancel);
         while (await rows.ReadAsync(cancel))
         {
             // Other versions of the platform, and verbs, know other purposes.
             if (!found.TryGetValue(rows.GetString(1), out var ring)) continue;
-            Add(ring, rows.GetString(0), rows.GetString(1), rows.GetString(2), rows.GetFieldValue<byte[]>(3));
+            if (rows.IsDBNull(3)) ring.Retired.Add(rows.GetFieldValue<byte[]>(4));
+            else Add(ring, rows.GetString(0), rows.GetString(1), rows.GetString(2), rows.GetFieldValue<byte[]>(3));
         }
+    }
+
+    private async Task InsertAsync(NpgsqlConnection connection, KeyPurpose purpose, CancellationToken cancel)
+    {
+        await using var insert = new NpgsqlCommand(
+            """
+            INSERT INTO platform.keys (key_id, purpose, algorithm, public_key, wrapped_key)
+            VALUES ($1, $2, $3, $4, $5)
+            """,
+            connection);
+        var (keyId, secret, publicKey) = Generate(purpose.Algorithm);
+        insert.Parameters.Add(new() { Value = keyId });
+        insert.Parameters.Add(new() { Value = purpose.Name });
+        insert.Parameters.Add(new() { Value = StoredName(purpose.Algorithm) });
+        insert.Parameters.Add(new NpgsqlParameter<byte[]?> { TypedValue = publicKey });
+        insert.Parameters.Add(new() { Value = _master.Wrap(secret, WrappedFor(purpose.Name, keyId)) });
+        await insert.ExecuteNonQueryAsync(cancel);
+        CryptographicOperations.ZeroMemory(secret);
     }
 
     private Ring Of(string purpose)
@@ -196,5 +232,7 @@ public sealed class KeyRing
         public List<SigningKey> Signing { get; } = [];
 
         public List<byte[]> Secrets { get; } = [];
+
+        public List<byte[]> Retired { get; } = [];
     }
 }

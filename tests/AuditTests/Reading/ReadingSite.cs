@@ -16,7 +16,7 @@ public sealed class ReadingCollection : ICollectionFixture<ReadingSite>, ICollec
 /// <summary>
 /// One process in role <c>all</c> that archives an election, and a witness of its log of logs that comes late.
 /// </summary>
-public sealed class ReadingSite(Postgres postgres) : IAsyncLifetime
+public sealed class ReadingSite : IAsyncLifetime
 {
     private const string WitnessName = "witness.example/reading";
 
@@ -25,7 +25,19 @@ public sealed class ReadingSite(Postgres postgres) : IAsyncLifetime
 
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("voting-reading-");
     private readonly Queue<SignedInVoter> _voters = new();
+    private readonly Postgres _postgres;
+    private readonly IReadOnlyDictionary<string, string> _settings;
     private Installation? _installation;
+
+    public ReadingSite(Postgres postgres)
+        : this(postgres, new Dictionary<string, string>())
+    {
+    }
+
+    /// <param name="postgres">Where its database is made.</param>
+    /// <param name="settings">On top of all others, for every process.</param>
+    internal ReadingSite(Postgres postgres, IReadOnlyDictionary<string, string> settings) =>
+        (_postgres, _settings) = (postgres, settings);
 
     public Installation Installation => _installation!;
 
@@ -37,7 +49,7 @@ public sealed class ReadingSite(Postgres postgres) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _installation = await Installation.StartAsync(postgres, [], new Dictionary<string, string>
+        _installation = await Installation.StartAsync(_postgres, [], new Dictionary<string, string>(_settings)
         {
             ["Audit__SealAfter"] = "00:00:00.300",
             ["Limits__AddressPerSecond"] = "100000",

@@ -31,8 +31,9 @@ internal sealed class Auditor : IAsyncDisposable
         Heads = new(_database);
         Tiles = new(_database);
         Sealing = new(
-            log.Log, SealingSite.Logs, signers, Heads, _database, store, _turns,
-            new(_services.GetRequiredService<IMeterFactory>()), Options.Create(options), TimeProvider.System,
+            log.Log, SealingSite.Logs, signers, one => [.. signers(one).Select(signer => signer.Verifier)], Heads,
+            _database, store, _turns, new(_services.GetRequiredService<IMeterFactory>()), Options.Create(options),
+            TimeProvider.System,
             NullLogger<LogSealer>.Instance);
         // Of a group of its own it owns everything, whoever else does.
         _loops =

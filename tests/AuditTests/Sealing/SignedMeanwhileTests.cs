@@ -3,7 +3,7 @@ using Testing;
 
 namespace AuditTests;
 
-/// <summary>A writer that knows of no other, and another's checkpoint comes to the archive just before it signs.</summary>
+/// <summary>A writer that knows of no other, whose checkpoint comes to the archive just before it signs.</summary>
 public sealed class SignedMeanwhileTests(Postgres postgres) : IDisposable
 {
     private static readonly SealedLog Log = SealingSite.Logs.Votes[0];

@@ -48,9 +48,12 @@ internal static class ReadLogEndpoint
 
         var known = logs.All.ToDictionary(log => log.Name, StringComparer.Ordinal);
         var found = await published.ListAsync(known.Keys, after, limit + 1, cancel);
-        var items = found.Take(limit).Select(one => new LogView(
-            one.Log, one.Checkpoint.Origin, signers(known[one.Log])[0].Verifier.ToString(), one.Checkpoint.Size,
-            $"{Prefix}/{one.Log}")).ToArray();
+        var items = found.Take(limit).Select(one =>
+        {
+            string[] keys = [.. signers(known[one.Log]).Select(signer => signer.Verifier.ToString())];
+            return new LogView(
+                one.Log, one.Checkpoint.Origin, keys[0], keys, one.Checkpoint.Size, $"{Prefix}/{one.Log}");
+        }).ToArray();
         var next = found.Count > limit ? Base64Url.EncodeToString(Encoding.UTF8.GetBytes(items[^1].Log)) : null;
         context.Response.Headers.CacheControl = ShortLived;
         return TypedResults.Json(new LogPage(items, next), AuditJson.Default.LogPage);
@@ -123,6 +126,8 @@ internal sealed record LogPage(IReadOnlyList<LogView> Items, string? Next);
 /// <param name="Log">Its name: <c>votes-07</c>.</param>
 /// <param name="Origin">As its checkpoints say it.</param>
 /// <param name="Vkey">Its newest verifier key.</param>
+/// <param name="Vkeys">Every key that it signs with, the newest first: several while keys are changed.</param>
 /// <param name="Size">How many entries its newest checkpoint covers.</param>
 /// <param name="Prefix">Where checkpoint and tiles are.</param>
-internal sealed record LogView(string Log, string Origin, string Vkey, long Size, string Prefix);
+internal sealed record LogView(
+    string Log, string Origin, string Vkey, IReadOnlyList<string> Vkeys, long Size, string Prefix);

@@ -16,7 +16,8 @@ namespace Audit;
 /// </remarks>
 internal sealed partial class StateResults(
     AuditDatabase database, IArchiveStore store, SealedLogs logs, LogSigners signers,
-    IOptions<ResultOptions> options, ReadingMetrics metrics, TimeProvider clock, ILogger<StateResults> logger)
+    LogVerifiers verifiers, IOptions<ResultOptions> options, ReadingMetrics metrics, TimeProvider clock,
+    ILogger<StateResults> logger)
     : BackgroundService
 {
     private static readonly TimeSpan ContradictedInterval = TimeSpan.FromMinutes(1);
@@ -137,7 +138,7 @@ internal sealed partial class StateResults(
     private async Task<byte[]?> FirstArchivedAsync(int survey, CancellationToken stop)
     {
         var key = ResultStatement.Key(survey);
-        var known = signers(logs.Events).Select(signer => signer.Verifier).ToArray();
+        var known = verifiers(logs.Events);
         byte[]? first = null;
         await foreach (var version in store.ListAsync(key, stop))
         {

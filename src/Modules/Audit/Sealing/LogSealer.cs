@@ -11,8 +11,8 @@ namespace Audit;
 /// on reads the head and does the same: what is sealed was decided in (0), and only one writer gets past (2).
 /// </remarks>
 internal sealed partial class LogSealer(
-    SealedLog log, IReadOnlyList<NoteSigner> signers, HeadTable heads, IArchiveStore store, SealTurns turns,
-    SealMetrics metrics, TimeProvider clock, ILogger logger)
+    SealedLog log, IReadOnlyList<NoteSigner> signers, ArchivedLog archive, HeadTable heads, IArchiveStore store,
+    SealTurns turns, SealMetrics metrics, TimeProvider clock, ILogger logger)
 {
     // A few milliseconds of work, then others of the process have theirs.
     private const int EntriesATurn = 256;
@@ -20,7 +20,6 @@ internal sealed partial class LogSealer(
     private static readonly TimeSpan BackoffMin = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan BackoffMax = TimeSpan.FromSeconds(5);
 
-    private readonly ArchivedLog _archive = new(log, [.. signers.Select(signer => signer.Verifier)], store);
     private TimeSpan _backoff;
 
     /// <summary>Seals until told to stop. Outlives outages of the database and of the archive.</summary>
@@ -81,17 +80,17 @@ internal sealed partial class LogSealer(
     private async Task<LogHead?> TakeOverAsync(CancellationToken stop)
     {
         var head = await heads.LoadAsync(log.Name, stop);
-        var newest = await _archive.NewestAsync(Math.Max(0, head.Checkpoint - 1), head.Size, stop);
+        var newest = await archive.NewestAsync(Math.Max(0, head.Checkpoint - 1), head.Size, stop);
         if (newest is not null && newest.Statement.Number > head.Checkpoint)
         {
             // Most often another process has just sealed it; then the head says so by now.
             if ((await heads.LoadAsync(log.Name, stop)).Version != head.Version) return null;
-            return await new AdoptCheckpoints(log, _archive, heads, logger).RunAsync(head, newest, stop);
+            return await new AdoptCheckpoints(log, archive, heads, logger).RunAsync(head, newest, stop);
         }
 
         if (head.Document is not { } document)
         {
-            if (newest is null && await _archive.HoldsOthersAsync(stop)) OthersThere(logger, log.Name, log.Origin);
+            if (newest is null && await archive.HoldsOthersAsync(stop)) OthersThere(logger, log.Name, log.Origin);
             return head;
         }
 
@@ -133,7 +132,7 @@ internal sealed partial class LogSealer(
             ArchiveKey.Segment(log.Folder, intent.Number), content, SegmentWriter.ContentType, stop);
 
         // A checkpoint that the head does not know: the log signed it, and must not sign another of that number.
-        if (await _archive.NewestAsync(head.Checkpoint, head.Size, stop) is not null) return null;
+        if (await archive.NewestAsync(head.Checkpoint, head.Size, stop) is not null) return null;
         var stored = new SegmentReference(put.Key, put.VersionId, Digest.Of(content.Span));
         var document = Sign(head, intent, growth, segment.LastHash, stored);
         if (await heads.AdvanceAsync(head, document, growth, content.Length, false, stop) is not { } next) return null;

@@ -7,10 +7,14 @@ namespace Audit;
 /// <summary>Keys of a log as signers, newest first.</summary>
 internal delegate IReadOnlyList<NoteSigner> LogSigners(SealedLog log);
 
+/// <summary>Every key that a log has ever had, newest first: those that sign, then those that were retired.</summary>
+internal delegate IReadOnlyList<VerifierKey> LogVerifiers(SealedLog log);
+
 /// <summary>What the sealers of a process have in common.</summary>
 internal sealed class Sealing(
-    IEventLog log, SealedLogs logs, LogSigners signers, HeadTable heads, AuditDatabase database, IArchiveStore store,
-    SealTurns turns, SealMetrics metrics, IOptions<AuditOptions> options, TimeProvider clock, ILogger<LogSealer> logger)
+    IEventLog log, SealedLogs logs, LogSigners signers, LogVerifiers verifiers, HeadTable heads,
+    AuditDatabase database, IArchiveStore store, SealTurns turns, SealMetrics metrics, IOptions<AuditOptions> options,
+    TimeProvider clock, ILogger<LogSealer> logger)
 {
     /// <summary>Seals a log whose first source the group gave to us, until that ends.</summary>
     public async Task EventsAsync(SealedLog sealing, IOwnedPartition owned, CancellationToken stop)
@@ -35,5 +39,7 @@ internal sealed class Sealing(
     }
 
     private LogSealer Sealer(SealedLog sealing) =>
-        new(sealing, signers(sealing), heads, store, turns, metrics, clock, logger);
+        new(
+            sealing, signers(sealing), new(sealing, verifiers(sealing), store), heads, store, turns, metrics, clock,
+            logger);
 }

@@ -27,6 +27,13 @@ internal static class SealingSetup
         services.AddSingleton<LogSigners>(provider => log =>
             [.. provider.GetRequiredService<KeyRing>().All(log.KeyPurpose)
                 .Select(key => NoteSigner.ForLog(log.Origin, key))]);
+        services.AddSingleton<LogVerifiers>(provider => log =>
+        [
+            .. provider.GetRequiredService<LogSigners>()(log).Select(signer => signer.Verifier),
+            .. provider.GetRequiredService<KeyRing>().Retired(log.KeyPurpose)
+                .Select(key => VerifierKey.OfInfo(NoteKeyType.Log, log.Origin, key)),
+        ]);
+        services.AddSingleton<RotateLogKeys>();
         services.AddSingleton(provider =>
             new SealTurns(Options(provider), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<SealMetrics>();

@@ -51,6 +51,15 @@ internal sealed class VerifierKey
             ? key
             : throw new ArgumentException($"{name} with these {publicKey.Length} bytes is no key of signed notes.");
 
+    /// <param name="type">What it signs.</param>
+    /// <param name="name">As for all keys.</param>
+    /// <param name="info">The public key as a SubjectPublicKeyInfo in DER (RFC 8410).</param>
+    /// <exception cref="FormatException">It is none of Ed25519.</exception>
+    public static VerifierKey OfInfo(NoteKeyType type, string name, ReadOnlySpan<byte> info) => Of(
+        type, name,
+        NSec.Cryptography.PublicKey.Import(SignatureAlgorithm.Ed25519, info, KeyBlobFormat.PkixPublicKey)
+            .Export(KeyBlobFormat.RawPublicKey));
+
     /// <returns>False when the name cannot be a key's, or the bytes are no public key.</returns>
     public static bool TryCreate(
         NoteKeyType type, string name, ReadOnlySpan<byte> publicKey, [NotNullWhen(true)] out VerifierKey? key)
