@@ -112,7 +112,7 @@ public sealed class KeyRing
     /// <returns>Every key that signs for the purpose, newest first.</returns>
     public IReadOnlyList<SigningKey> All(string purpose) => Of(purpose).Signing;
 
-    /// <returns>The public halves, as SubjectPublicKeyInfo in DER, of those that do not any more; newest first.</returns>
+    /// <returns>Public halves, as SubjectPublicKeyInfo in DER, of those that do not any more; newest first.</returns>
     public IReadOnlyList<byte[]> Retired(string purpose) => Of(purpose).Retired;
 
     /// <returns>The purpose's current secret: 32 bytes that the caller must not change.</returns>
