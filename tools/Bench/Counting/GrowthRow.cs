@@ -12,6 +12,7 @@ internal static class GrowthRow
 
     private const double GrowthMax = 1.15;
     private const int SurveysBefore = 10, SurveysAfter = 100;
+    private const int WarmupRuns = 8;
 
     public static async Task<Row> MeasureAsync(
         Site small, Site large, Sizes sizes, Action<string> progress, CancellationToken cancel)
@@ -21,7 +22,7 @@ internal static class GrowthRow
         await using var after = await Place.FillAsync(
             large, SurveysAfter, sizes.GrowthRows.After, sizes, progress, cancel);
         var (floors, ours) = (new List<Rate>(), new List<Rate>());
-        for (var run = -1; run < sizes.Runs; run++)
+        for (var run = -WarmupRuns; run < sizes.Runs; run++)
         {
             progress($"Growth: run {run + 1} of {sizes.Runs} ...");
             var floor = await before.CountAsync(cancel);
