@@ -21,6 +21,8 @@ public sealed class VoterTokens(KeyRing keys, IOptions<TokenOptions> options, Ti
 
     // The keys are loaded after this is made.
     private readonly Lazy<AccessTokenReader> _reader = new(() => new(keys, options.Value, clock));
+    private readonly Lazy<MacKey[]> _masks =
+        new(() => [.. keys.Secrets(SubjectPurpose).Select(secret => new MacKey(secret))]);
 
     /// <summary>Signs an access token for a session.</summary>
     /// <param name="voterId">16 bytes.</param>
@@ -80,8 +82,8 @@ public sealed class VoterTokens(KeyRing keys, IOptions<TokenOptions> options, Ti
     // nobody alters what is masked is the signature's business; the check only tells which secret it was.
     private byte[] SealSubject(ReadOnlySpan<byte> subject, ReadOnlySpan<byte> tokenId)
     {
-        Span<byte> mask = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        HMACSHA256.HashData(keys.Secret(SubjectPurpose), tokenId, mask);
+        Span<byte> mask = stackalloc byte[MacKey.SizeBytes];
+        _masks.Value[0].Compute(tokenId, mask);
         var bytes = mask[..SealedSubjectBytes].ToArray();
         for (var i = 0; i < IdBytes; i++) bytes[i] ^= subject[i];
         return bytes;
@@ -89,10 +91,10 @@ public sealed class VoterTokens(KeyRing keys, IOptions<TokenOptions> options, Ti
 
     private byte[]? OpenSubject(ReadOnlySpan<byte> bytes, ReadOnlySpan<byte> tokenId)
     {
-        Span<byte> mask = stackalloc byte[HMACSHA256.HashSizeInBytes];
-        foreach (var secret in keys.Secrets(SubjectPurpose))
+        Span<byte> mask = stackalloc byte[MacKey.SizeBytes];
+        foreach (var key in _masks.Value)
         {
-            HMACSHA256.HashData(secret, tokenId, mask);
+            key.Compute(tokenId, mask);
             if (!bytes[IdBytes..].SequenceEqual(mask[IdBytes..SealedSubjectBytes])) continue;
             var subject = bytes[..IdBytes].ToArray();
             for (var i = 0; i < IdBytes; i++) subject[i] ^= mask[i];

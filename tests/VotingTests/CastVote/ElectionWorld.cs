@@ -50,7 +50,7 @@ internal sealed class ElectionWorld
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(2);
     public static readonly EventMac Mac = new([new byte[32]]);
 
-    private static readonly byte[] Secret = new byte[32];
+    private static readonly MacKey Secret = new(new byte[32]);
 
     private readonly Election _election;
     private readonly SimulatedProcess[] _processes = new SimulatedProcess[Processes];

@@ -15,7 +15,7 @@ public sealed class PartitionCountTests
     private static readonly byte[] OtherKey = [.. Enumerable.Range(32, 32).Select(i => (byte)i)];
     private static readonly EventMac Mac = new([Key]);
     private static readonly EventMac OtherMac = new([OtherKey]);
-    private static readonly byte[] Secret = new byte[32];
+    private static readonly MacKey Secret = new(new byte[32]);
 
     /// <summary>Where a worker ends, if it does.</summary>
     private enum Fault

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
-using System.Security.Cryptography;
 using System.Text;
 using Platform;
 
@@ -75,7 +74,7 @@ internal readonly record struct Key16(UInt128 Value) : IComparable<Key16>
 /// <param name="Salt">Keeps the event's digest from being guessed from the few ballots there can be.</param>
 internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key16 VoteId, Key16 Salt)
 {
-    public static VoteIdentity Of(byte[] secret, ReadOnlySpan<byte> subject, Ballot ballot, int partitions)
+    public static VoteIdentity Of(MacKey secret, ReadOnlySpan<byte> subject, Ballot ballot, int partitions)
     {
         var (partition, voterKey) = VoterOf(secret, subject, partitions);
         Span<byte> input = stackalloc byte[1024];
@@ -85,25 +84,25 @@ internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key1
         voterKey.Write(input[1..]);
         ballot.Canonical.CopyTo(input[17..]);
 
-        Span<byte> digest = stackalloc byte[32];
+        Span<byte> digest = stackalloc byte[MacKey.SizeBytes];
         input[0] = (byte)Purpose.VoteId;
-        HMACSHA256.HashData(secret, input, digest);
+        secret.Compute(input, digest);
         Span<byte> voteId = stackalloc byte[16];
         BinaryPrimitives.WriteUInt16BigEndian(voteId, (ushort)partition);
         digest[..14].CopyTo(voteId[2..]);
         input[0] = (byte)Purpose.Salt;
-        HMACSHA256.HashData(secret, input, digest);
+        secret.Compute(input, digest);
         return new(partition, voterKey, Key16.Of(voteId), Key16.Of(digest[..16]));
     }
 
     /// <returns>Partition and voter key alone.</returns>
-    public static (int Partition, Key16 VoterKey) VoterOf(byte[] secret, ReadOnlySpan<byte> subject, int partitions)
+    public static (int Partition, Key16 VoterKey) VoterOf(MacKey secret, ReadOnlySpan<byte> subject, int partitions)
     {
         Span<byte> input = stackalloc byte[1 + subject.Length];
         input[0] = (byte)Purpose.VoterKey;
         subject.CopyTo(input[1..]);
-        Span<byte> digest = stackalloc byte[32];
-        HMACSHA256.HashData(secret, input, digest);
+        Span<byte> digest = stackalloc byte[MacKey.SizeBytes];
+        secret.Compute(input, digest);
         return (Buckets.Partition(Buckets.Of(subject), partitions), Key16.Of(digest[..16]));
     }
 
@@ -111,26 +110,26 @@ internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key1
     public static int PartitionOf(Key16 voteId) => (int)(voteId.Value >> 112);
 
     /// <returns>What is kept of an idempotency key: 16 bytes that mean nothing outside this survey.</returns>
-    public static Key16 OfIdempotencyKey(byte[] secret, string key)
+    public static Key16 OfIdempotencyKey(MacKey secret, string key)
     {
         Span<byte> input = stackalloc byte[65];
         input[0] = (byte)Purpose.IdempotencyKey;
         var sizeBytes = Encoding.ASCII.GetBytes(key, input[1..]);
-        Span<byte> digest = stackalloc byte[32];
-        HMACSHA256.HashData(secret, input[..(1 + sizeBytes)], digest);
+        Span<byte> digest = stackalloc byte[MacKey.SizeBytes];
+        secret.Compute(input[..(1 + sizeBytes)], digest);
         return Key16.Of(digest[..16]);
     }
 
     /// <returns>
     /// The id of the voter's session in this survey. No client can make an idempotency key that equals it.
     /// </returns>
-    public static Key16 SessionOf(byte[] secret, Key16 voterKey)
+    public static Key16 SessionOf(MacKey secret, Key16 voterKey)
     {
         Span<byte> input = stackalloc byte[17];
         input[0] = (byte)Purpose.Session;
         voterKey.Write(input[1..]);
-        Span<byte> digest = stackalloc byte[32];
-        HMACSHA256.HashData(secret, input, digest);
+        Span<byte> digest = stackalloc byte[MacKey.SizeBytes];
+        secret.Compute(input, digest);
         return Key16.Of(digest[..16]);
     }
 
@@ -140,7 +139,7 @@ internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key1
     /// <param name="secret">The survey's.</param>
     /// <param name="namesSession">Whether the request names its session: it decides the answer's form.</param>
     /// <param name="answer">What the request says; no option is not the same as an option.</param>
-    public static Key16 OfAnswer(byte[] secret, bool namesSession, Answer answer)
+    public static Key16 OfAnswer(MacKey secret, bool namesSession, Answer answer)
     {
         var input = new byte[11 + Encoding.UTF8.GetByteCount(answer.Text ?? "")];
         input[0] = (byte)Purpose.Answer;
@@ -149,8 +148,8 @@ internal readonly record struct VoteIdentity(int Partition, Key16 VoterKey, Key1
         BinaryPrimitives.WriteInt32BigEndian(input.AsSpan(3), answer.Question);
         BinaryPrimitives.WriteInt32BigEndian(input.AsSpan(7), answer.Options is [var option] ? option : 0);
         Encoding.UTF8.GetBytes(answer.Text ?? "", input.AsSpan(11));
-        Span<byte> digest = stackalloc byte[32];
-        HMACSHA256.HashData(secret, input, digest);
+        Span<byte> digest = stackalloc byte[MacKey.SizeBytes];
+        secret.Compute(input, digest);
         return Key16.Of(digest[..16]);
     }
 

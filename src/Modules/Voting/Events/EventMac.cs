@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using Platform;
 
 namespace Voting;
 
@@ -8,10 +9,12 @@ namespace Voting;
 /// The last member of an event that only our own processes may write: <c>"mac"</c>, 16 bytes of HMAC-SHA-256 over all
 /// bytes before it. Safe for use by many threads.
 /// </summary>
-internal sealed class EventMac(IReadOnlyList<byte[]> keys)
+internal sealed class EventMac(IEnumerable<byte[]> keys)
 {
     private const int MacSizeBytes = 16;
     private const int MacTextLength = 22;
+
+    private readonly MacKey[] _keys = [.. keys.Select(key => new MacKey(key))];
 
     /// <summary>The bytes of <c>,"mac":"…"}</c>: always the end of an event.</summary>
     private static readonly int TailSizeBytes = Opening.Length + MacTextLength + Closing.Length;
@@ -27,8 +30,8 @@ internal sealed class EventMac(IReadOnlyList<byte[]> keys)
         var head = json[..^1];
         var bytes = new byte[head.Length + TailSizeBytes];
         head.CopyTo(bytes);
-        Span<byte> mac = stackalloc byte[32];
-        HMACSHA256.HashData(keys[0], head, mac);
+        Span<byte> mac = stackalloc byte[MacKey.SizeBytes];
+        _keys[0].Compute(head, mac);
         var tail = bytes.AsSpan(head.Length);
         Opening.CopyTo(tail);
         var status = Base64Url.EncodeToUtf8(mac[..MacSizeBytes], tail[Opening.Length..], out _, out _);
@@ -53,10 +56,10 @@ internal sealed class EventMac(IReadOnlyList<byte[]> keys)
             return false;
         }
 
-        Span<byte> mac = stackalloc byte[32];
-        foreach (var key in keys)
+        Span<byte> mac = stackalloc byte[MacKey.SizeBytes];
+        foreach (var key in _keys)
         {
-            HMACSHA256.HashData(key, head, mac);
+            key.Compute(head, mac);
             if (CryptographicOperations.FixedTimeEquals(mac[..MacSizeBytes], given[..MacSizeBytes])) return true;
         }
 

@@ -1,3 +1,4 @@
+using Platform;
 using Voting.Contracts;
 
 namespace Voting;
@@ -15,11 +16,10 @@ internal sealed record Eligibility(bool Verified, IReadOnlyList<string> Countrie
 /// <param name="OpensAt">When it is published by itself, or null.</param>
 /// <param name="ClosesAt">When it is finished by itself, or null.</param>
 /// <param name="Secret">
-/// 32 bytes: what voter keys, vote ids and salts of this survey are made with. Empty once it has been destroyed. Never
-/// logged.
+/// 32 bytes: what voter keys, vote ids and salts of this survey are made with. Empty once it has been destroyed.
 /// </param>
 internal sealed record Survey(
-    PublicSurvey Description, Eligibility Eligibility, DateTimeOffset? OpensAt, DateTimeOffset? ClosesAt, byte[] Secret)
+    PublicSurvey Description, Eligibility Eligibility, DateTimeOffset? OpensAt, DateTimeOffset? ClosesAt, MacKey Secret)
 {
     private readonly Dictionary<int, PublicQuestion> _questions =
         Description.Questions.ToDictionary(question => question.Id);

@@ -1,6 +1,7 @@
 using System.Data;
 using System.Text.Json;
 using Npgsql;
+using Platform;
 using Voting.Contracts;
 
 namespace Voting;
@@ -17,7 +18,7 @@ internal sealed record SurveyRow(
     /// <returns>The survey as the platform works with it.</returns>
     /// <param name="questions">Its questions by order, their options by order.</param>
     /// <param name="secret">The unwrapped secret; empty where it is not needed or is no more.</param>
-    public Survey With(IReadOnlyList<PublicQuestion> questions, byte[] secret) => new(
+    public Survey With(IReadOnlyList<PublicQuestion> questions, MacKey secret) => new(
         new(Id, Title, Status, StartDate, FinishDate, ResultsVisibility, LiveBatchMin, questions, Final(questions),
             Revision),
         Eligibility, OpensAt, ClosesAt, secret);
@@ -123,7 +124,7 @@ internal static class SurveyRows
         }
 
         var questions = await QuestionsAsync(connection, transaction, [id], cancel);
-        return row.With(questions.GetValueOrDefault(id) ?? [], []);
+        return row.With(questions.GetValueOrDefault(id) ?? [], MacKey.None);
     }
 
     private static DateTimeOffset? Time(NpgsqlDataReader row, int column) => Value<DateTimeOffset>(row, column);

@@ -154,9 +154,9 @@ internal sealed partial class SurveyDirectory(
 
     private Survey Survey(SurveyRow row, Survey? known, Dictionary<int, PublicQuestion[]> questions)
     {
-        var secret = row.WrappedSecret is not { } wrapped ? []
-            : known?.Secret is { Length: > 0 } same ? same
-            : masterKey.Unwrap(wrapped, SurveySecret.Purpose(row.Id));
+        var secret = row.WrappedSecret is not { } wrapped ? MacKey.None
+            : known?.Secret is { IsEmpty: false } same ? same
+            : new MacKey(masterKey.Unwrap(wrapped, SurveySecret.Purpose(row.Id)));
         return row.With(known?.Description.Questions ?? questions[row.Id], secret);
     }
 

@@ -1,3 +1,5 @@
+using Platform;
+
 namespace Voting;
 
 /// <summary>The staff's list: all surveys, the newest first.</summary>
@@ -15,6 +17,6 @@ internal static class ListSurveys
         var page = new List<SurveyRow>();
         while (await rows.ReadAsync(cancel)) page.Add(SurveyRows.Read(rows, 0));
         var next = page.Count > query.Limit ? new SurveyCursor(0, page[query.Limit - 1].Id).Write() : null;
-        return new([.. page.Take(query.Limit).Select(row => SurveySummary.Of(row.With([], [])))], next);
+        return new([.. page.Take(query.Limit).Select(row => SurveySummary.Of(row.With([], MacKey.None)))], next);
     }
 }
