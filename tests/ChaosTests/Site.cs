@@ -101,9 +101,7 @@ public sealed class Site(Postgres postgres) : IAsyncLifetime
                 .Select(option => option.GetProperty("id").GetString()!)]);
     }
 
-    /// <summary>
-    /// New voters cast one ballot each, half of them at either process; all are accepted, sooner or later.
-    /// </summary>
+    /// <summary>New voters cast one ballot each, half of them at either process; in the end all are accepted.</summary>
     internal async Task CastAsync(Election election, int count)
     {
         var answers = await Task.WhenAll((await VotersAsync(count)).Select((voter, i) =>
