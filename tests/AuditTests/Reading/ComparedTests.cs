@@ -40,6 +40,34 @@ public sealed class ComparedTests(ReadingSite site)
     }
 
     [Fact]
+    public async Task A_damaged_object_is_a_figure_a_log_line_and_an_archived_event_and_nothing_ends()
+    {
+        const string Log = "checkpoints";
+        await site.UntilAsync(async () => await FigureAsync("audit_verification_completed_time") > 0);
+        Assert.Equal(0, await FigureAsync("audit_verification_open"));
+        var file = Path.Combine(site.Installation.Archive, Audit.ArchiveKey.Segment(Log, 1));
+        var bytes = await File.ReadAllBytesAsync(file, Cancel);
+        byte[] damaged = [(byte)(bytes[0] ^ 1), .. bytes.AsSpan(1)];
+        await WriteAsync(damaged);
+        await site.UntilAsync(async () => (await EventsAsync("type=audit.verification-failed"))
+            .Any(one => one.GetProperty("data").GetProperty("log").GetString() == Log));
+        await site.UntilAsync(async () => await FigureAsync("audit_verification_open") == 1);
+        Assert.Contains(site.Installation.Hosts[0].Lines, line =>
+            line.Contains("Verification of checkpoints, checkpoint 1:", StringComparison.Ordinal));
+
+        await WriteAsync(bytes);
+        await site.UntilAsync(async () => (await EventsAsync("type=audit.verification-restored")).Count == 1);
+        Assert.Single(await EventsAsync("type=audit.verification-failed"));
+
+        // Stored objects are read-only.
+        async Task WriteAsync(byte[] content)
+        {
+            File.Delete(file);
+            await File.WriteAllBytesAsync(file, content, Cancel);
+        }
+    }
+
+    [Fact]
     public async Task Whoever_searches_is_told_of_with_what_was_searched_for()
     {
         var survey = await site.OpenSurveyAsync();

@@ -71,6 +71,7 @@ public sealed class ReadingSite : IAsyncLifetime
             ["Audit__Results__PollInterval"] = "00:00:00.200",
             ["Audit__Reconciliation__PollInterval"] = "00:00:00.500",
             ["Audit__Reconciliation__PassInterval"] = "00:00:02",
+            ["Audit__Verification__PassInterval"] = "00:00:02",
         }, Cancel);
         foreach (var voter in await Installation.NewVotersAsync(40)) _voters.Enqueue(voter);
     }

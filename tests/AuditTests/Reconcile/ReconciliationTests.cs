@@ -91,6 +91,31 @@ public sealed class ReconciliationTests(Postgres postgres)
     }
 
     [Fact]
+    public async Task What_is_in_cold_storage_is_passed_over_and_nothing_is_cried_about()
+    {
+        await using var site = await ReconcilingSite.OpenAsync(postgres);
+        await site.SealAsync(Election.Whole().Partitions);
+        var more = Election.Whole();
+        foreach (var votes in more.Partitions)
+        {
+            for (var voter = 0; voter < 30; voter++) votes.Count(votes.Submit((votes.Number * 100) + 20 + voter, 101));
+        }
+
+        await site.SealAsync(more.Partitions);
+        await site.FollowAsync();
+        var cold = new ColdStore(site.Sealing.Store, key => key.StartsWith("votes/votes-01", StringComparison.Ordinal)
+            && key.Contains("checkpoint_0000000001/segment", StringComparison.Ordinal));
+        Change(site, 2, row => row with { Options = [103] });
+        await site.PassAsync(cold);
+        Assert.Equal("", await site.OpenAsync());
+
+        var last = more.Partitions[1].Votes.Count - 1;
+        Change(site, last, row => row with { Options = [103] });
+        await site.PassAsync(cold);
+        Assert.Equal($"row-altered votes-01 7 {last}", await site.OpenAsync());
+    }
+
+    [Fact]
     public async Task A_tally_that_is_altered_made_up_or_gone_is_found_whatever_is_counted_meanwhile()
     {
         await using var site = await ReconcilingSite.OpenAsync(postgres);

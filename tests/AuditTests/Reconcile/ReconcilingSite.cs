@@ -79,23 +79,27 @@ internal sealed class ReconcilingSite : IAsyncDisposable
     }
 
     /// <summary>A process that compares: another one each time.</summary>
-    public ReconcileLogs Start(ReconciliationOptions? options = null)
+    public ReconcileLogs Start(ReconciliationOptions? options = null, IArchiveStore? store = null)
     {
         var meters = _services.GetRequiredService<IMeterFactory>();
         var metrics = new DifferenceMetrics(meters);
         return new(
-            _database, SealingSite.Logs, Sealing.Store, new(Votes, ReadTallies),
+            _database, SealingSite.Logs, store ?? Sealing.Store, new(Votes, ReadTallies),
             new(_database, new(_random, Clock), metrics, NullLogger<DifferenceTable>.Instance), metrics,
             Microsoft.Extensions.Options.Options.Create(options ?? new()), Clock, NullLogger<ReconcileLogs>.Instance);
     }
 
     /// <summary>Everything is compared again, once.</summary>
-    public async Task PassAsync()
+    public async Task PassAsync(IArchiveStore? store = null)
     {
         Clock.Advance(TimeSpan.FromDays(2));
         await Sealing.ExecuteAsync("UPDATE audit.reconciled SET claimant = NULL, claimed_until = NULL");
-        var process = Start(new() { PassVotesPerSecondMax = 1_000_000 });
-        for (var log = 0; log < SealingSite.Partitions; log++)
+        var process = Start(new() { PassVotesPerSecondMax = 1_000_000 }, store);
+        var begun = Clock.GetUtcNow();
+        // Each round is one log, as far as nothing is in the way.
+        while (await Sealing.ReadAsync<long>($"""
+            SELECT count(*) FROM audit.reconciled WHERE kind = 'pass' AND completed_at >= '{begun.UtcDateTime:O}'
+            """) < SealingSite.Partitions)
         {
             var pass = process.PassAsync(Cancel);
             while (!pass.IsCompleted)

@@ -91,4 +91,7 @@ internal sealed class ArchiveStoreException(string message, bool isTransient, Ex
     /// bucket is missing, the credentials are wrong. Either way nothing is lost by trying again.
     /// </summary>
     public bool IsTransient { get; } = isTransient;
+
+    /// <summary>Whether the object is in cold storage, and only has to be restored before it is read.</summary>
+    public bool IsCold { get; init; }
 }

@@ -138,7 +138,10 @@ internal sealed class S3Link : IDisposable
 
     // The store's own words may repeat what was sent: its code says enough.
     private ArchiveStoreException Failed(string what, string why, bool isTransient, Exception e) =>
-        new($"Archive in bucket {Bucket}: {what}: {why}{Advice(why)}.", isTransient, e);
+        new($"Archive in bucket {Bucket}: {what}: {why}{Advice(why)}.", isTransient, e)
+        {
+            IsCold = e is AmazonS3Exception { ErrorCode: "InvalidObjectState" },
+        };
 
     private static string Advice(string why) => why.Split(' ')[0] switch
     {

@@ -10,6 +10,7 @@ internal sealed class DifferenceMetrics
     private readonly Counter<long> _votes;
     private readonly Counter<long> _checkpoints;
     private readonly Counter<long> _entries;
+    private readonly Counter<long> _cold;
     private volatile IReadOnlyList<(string Area, string Kind, long Count)> _open = [];
     private volatile IReadOnlyList<(string Name, string Kind, DateTimeOffset At)> _completed = [];
 
@@ -26,6 +27,8 @@ internal sealed class DifferenceMetrics
             "audit_verification_checkpoints", "{checkpoint}", "Archived checkpoints that were looked at");
         _entries = meter.CreateCounter<long>(
             "audit_verification_entries", "{entry}", "Archived entries that were verified");
+        _cold = meter.CreateCounter<long>(
+            "audit_segments_cold", "{segment}", "Times that a segment was passed over because it is in cold storage");
         meter.CreateObservableGauge(
             "audit_reconciliation_differences", () => Open(DifferenceAreas.Reconciliation), "{difference}",
             "Differences that are there now");
@@ -60,6 +63,9 @@ internal sealed class DifferenceMetrics
     /// <param name="count">How many.</param>
     public void Compared(string by, string outcome, long count) =>
         _votes.Add(count, new("by", by), new("outcome", outcome));
+
+    /// <summary>A segment was passed over: it is in cold storage.</summary>
+    public void Cold() => _cold.Add(1);
 
     /// <param name="by">Which kind of looking.</param>
     /// <param name="entries">Of the checkpoint; 0 where it does not verify.</param>

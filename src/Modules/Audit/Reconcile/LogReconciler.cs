@@ -28,6 +28,8 @@ internal sealed class LogReconciler
     private List<JudgedVote>? _held;
     private long _heldAt;
     private long _seen;
+    private long? _from;
+    private bool _isAligned;
 
     public LogReconciler(
         SealedLog log, ReconciledPlace place, ReconciledTable table, IArchiveStore store, VotingRows rows,
@@ -37,6 +39,8 @@ internal sealed class LogReconciler
         (_metrics, _options, _clock) = (metrics, options, clock);
         var segments = new SealedSegments(log.Name, table.Database, store);
         (_partition, _seen) = (log.Sources[0].Partition!.Value, place.NextOffset);
+        // A pass may go on behind segments that are in cold storage, and outcomes may lie in those.
+        _isAligned = IsFollowing || place.NextOffset == 0;
         _votes = new(segments, log.Sources[0], place.NextOffset);
         _outcomes = new(segments, log.Sources[1], place.NextOutcome);
     }
@@ -61,7 +65,7 @@ internal sealed class LogReconciler
     {
         var votes = _held ?? await MatchAsync(until, countMax, cancel);
         if (votes.Count == 0) return IsFollowing ? await TailAsync(cancel) : 0;
-        var (from, to) = (Place.NextOffset, votes[^1].Offset + 1);
+        var (from, to) = (_from ?? Place.NextOffset, votes[^1].Offset + 1);
         var recorded = await RecordedAsync(from, to, cancel);
         if (recorded.NextOffset < to)
         {
@@ -133,6 +137,7 @@ internal sealed class LogReconciler
     private async Task<List<JudgedVote>> MatchAsync(long until, int countMax, CancellationToken cancel)
     {
         var matched = new List<JudgedVote>();
+        if (!_isAligned) await AlignAsync(cancel);
         while (matched.Count < countMax)
         {
             var outcome = await NextOutcomeAsync(cancel);
@@ -159,6 +164,19 @@ internal sealed class LogReconciler
         }
 
         return matched;
+    }
+
+    /// <summary>Passes over votes whose outcomes may have been left out: up to the first outcome at hand.</summary>
+    private async Task AlignAsync(CancellationToken cancel)
+    {
+        if (await NextOutcomeAsync(cancel) is { } first)
+        {
+            while (await _votes.TryPeekAsync(cancel) && _votes.Current.Offset < first.Of) _votes.Advance();
+            _seen = first.Of;
+            _from = first.Of;
+        }
+
+        _isAligned = true;
     }
 
     /// <returns>The next outcome of what is not reconciled yet; others are passed over: they are said again.</returns>
@@ -238,9 +256,10 @@ internal sealed class LogReconciler
         if (!await _table.MoveAsync(transaction, Place, next, cancel)) return false;
         if (IsFollowing) await ReconciledTable.AddAsync(transaction, _log.Name, SurveyFigures.Of(votes), cancel);
         var tell = await _differences.ReportAsync(
-            transaction, At(DifferenceKinds.OfPlaces, Floor(Place.NextOffset), next.NextOffset), found, cancel);
+            transaction, At(DifferenceKinds.OfPlaces, Floor(_from ?? Place.NextOffset), next.NextOffset), found,
+            cancel);
         await transaction.CommitAsync(CancellationToken.None);
-        Place = next;
+        (Place, _from) = (next, null);
         foreach (var outcome in votes.CountBy(Outcome)) _metrics.Compared(next.Kind, outcome.Key, outcome.Value);
         tell();
         return true;

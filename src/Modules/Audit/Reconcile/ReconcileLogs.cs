@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using Platform;
 
 namespace Audit;
 
@@ -92,6 +93,11 @@ internal sealed partial class ReconcileLogs : BackgroundService
         {
             SayDamaged(place.Log, e);
         }
+        catch (ColdSegmentException e)
+        {
+            _metrics.Cold();
+            await _table.SkipAsync(reconciler.Place, _logs[place.Log], e.Checkpoint, stop);
+        }
 
         return TimeSpan.Zero;
     }
@@ -112,7 +118,7 @@ internal sealed partial class ReconcileLogs : BackgroundService
             if (isWhole && await reconciler.CompareTalliesAsync(cancel) && !reconciler.IsHeld)
                 await _table.CompleteAsync(place, _clock.GetUtcNow(), cancel);
         }
-        catch (DamagedSegmentException e)
+        catch (Exception e) when (e is DamagedSegmentException or ColdSegmentException)
         {
             isWhole = false;
             SayDamaged(place.Log, e);
@@ -133,7 +139,8 @@ internal sealed partial class ReconcileLogs : BackgroundService
             {
                 pause = await round(stop);
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or ArchiveStoreException)
+            catch (Exception e) when (e is NpgsqlException or TimeoutException or ArchiveStoreException
+                or InvalidSettingsException)
             {
                 Interrupted(_logger, e);
                 pause = FailurePause;
@@ -149,7 +156,7 @@ internal sealed partial class ReconcileLogs : BackgroundService
     private bool IsDamaged(string log) =>
         _damagedAt.TryGetValue(log, out var at) && _clock.GetElapsedTime(at) < DamagedPause;
 
-    private void SayDamaged(string log, DamagedSegmentException damage)
+    private void SayDamaged(string log, Exception damage)
     {
         _damagedAt[log] = _clock.GetTimestamp();
         Damaged(_logger, damage.Message, log);

@@ -83,6 +83,26 @@ internal sealed class ReconciledTable(AuditDatabase database, string claimant)
         return await move.ExecuteNonQueryAsync(cancel) == 1;
     }
 
+    /// <summary>Moves a pass behind a checkpoint whose segment cannot be read.</summary>
+    public async Task SkipAsync(ReconciledPlace place, SealedLog log, long checkpoint, CancellationToken cancel)
+    {
+        await using var skip = database.Control.CreateCommand("""
+            UPDATE audit.reconciled SET claimed_until = now() + $3,
+                next_offset = greatest(next_offset, (SELECT max(next_offset) FROM audit.ranges
+                    WHERE log = $1 AND source = $5 AND checkpoint <= $4)),
+                next_outcome = greatest(next_outcome, (SELECT max(next_offset) FROM audit.ranges
+                    WHERE log = $1 AND source = $6 AND checkpoint <= $4))
+            WHERE log = $1 AND kind = 'pass' AND claimant = $2
+            """);
+        skip.Parameters.Add(new() { Value = place.Log });
+        skip.Parameters.Add(new() { Value = claimant });
+        skip.Parameters.Add(new() { Value = ClaimLifetime });
+        skip.Parameters.Add(new() { Value = checkpoint });
+        skip.Parameters.Add(new() { Value = log.Sources[0].Name });
+        skip.Parameters.Add(new() { Value = log.Sources[1].Name });
+        await skip.ExecuteNonQueryAsync(cancel);
+    }
+
     /// <summary>Notes that nothing is left to look at; a pass begins anew with the next claim.</summary>
     public async Task CompleteAsync(ReconciledPlace place, DateTimeOffset at, CancellationToken cancel)
     {

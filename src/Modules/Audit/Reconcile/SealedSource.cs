@@ -3,6 +3,14 @@ namespace Audit;
 /// <summary>A segment that is not what was sealed: nothing is taken from it.</summary>
 internal sealed class DamagedSegmentException(string message) : Exception(message);
 
+/// <summary>A segment that cannot be read before it is restored from cold storage.</summary>
+internal sealed class ColdSegmentException(long checkpoint, ArchiveStoreException inner)
+    : Exception(inner.Message, inner)
+{
+    /// <summary>The number of its checkpoint.</summary>
+    public long Checkpoint => checkpoint;
+}
+
 /// <summary>A record as it was sealed.</summary>
 /// <param name="Offset">In its source.</param>
 /// <param name="Event">Its bytes.</param>
@@ -77,6 +85,7 @@ internal sealed class SealedSegments(string log, AuditDatabase database, IArchiv
     }
 
     /// <returns>The records of a source in it.</returns>
+    /// <exception cref="ColdSegmentException">It is in cold storage.</exception>
     /// <exception cref="DamagedSegmentException">It is not what was sealed.</exception>
     public async Task<IEnumerable<SealedRecord>> ReadAsync(
         FoundSegment segment, EntrySource source, CancellationToken cancel)
@@ -87,7 +96,16 @@ internal sealed class SealedSegments(string log, AuditDatabase database, IArchiv
         }
 
         var named = segment.Object;
-        var content = await store.ReadAsync(named.Key, named.VersionId, cancel);
+        ArchivedContent? content;
+        try
+        {
+            content = await store.ReadAsync(named.Key, named.VersionId, cancel);
+        }
+        catch (ArchiveStoreException e) when (e.IsCold)
+        {
+            throw new ColdSegmentException(segment.Checkpoint, e);
+        }
+
         if (content is null) throw new DamagedSegmentException($"The archived segment {named.Key} is gone.");
         if (!content.Is(named.Digest.Span))
             throw new DamagedSegmentException($"The archived segment {named.Key} is not what was sealed.");

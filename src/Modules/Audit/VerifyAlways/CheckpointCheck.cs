@@ -9,7 +9,7 @@ namespace Audit;
 /// or they are wrong. So nothing has to be read from the log's beginning, and nothing has to be remembered.
 /// </remarks>
 internal sealed class CheckpointCheck(
-    IArchiveStore store, TileTable tiles, PublishedLogs published, LogSigners signers)
+    IArchiveStore store, TileTable tiles, PublishedLogs published, LogSigners signers, DifferenceMetrics metrics)
 {
     /// <summary>Whatever can be found.</summary>
     public static string[] Kinds { get; } =
@@ -42,7 +42,8 @@ internal sealed class CheckpointCheck(
         {
             var checkpoint = await FindAsync(log, number, before, cancel);
             var entries = await CheckEntriesAsync(log, checkpoint, before?.Statement, cancel);
-            await CheckShownAsync(log, checkpoint.Statement, entries, cancel);
+            if (entries is not null) await CheckShownAsync(log, checkpoint.Statement, entries, cancel);
+            await CheckContinuedAsync(log, checkpoint.Statement, cancel);
             return (checkpoint, null);
         }
         catch (BrokenEvidenceException e)
@@ -73,11 +74,22 @@ internal sealed class CheckpointCheck(
         }
     }
 
-    private async Task<List<Digest>> CheckEntriesAsync(
+    /// <returns>The entries; null where they are in cold storage.</returns>
+    private async Task<List<Digest>?> CheckEntriesAsync(
         SealedLog log, SealedCheckpoint checkpoint, CheckpointStatement? before, CancellationToken cancel)
     {
         var named = checkpoint.Statement.Segment;
-        var segment = await store.ReadAsync(named.Key, named.VersionId, cancel);
+        ArchivedContent? segment;
+        try
+        {
+            segment = await store.ReadAsync(named.Key, named.VersionId, cancel);
+        }
+        catch (ArchiveStoreException e) when (e.IsCold)
+        {
+            metrics.Cold();
+            return null;
+        }
+
         var tree = await TreeAsync(log, before, cancel);
         var entries = new List<Digest>((int)checkpoint.Statement.Entries);
         new VerifyLog(store, log.Name, new([], []), new(), new())
@@ -104,7 +116,7 @@ internal sealed class CheckpointCheck(
             log, $"The tiles do not make the tree of {before.Size} entries that checkpoint {before.Number} signs.");
     }
 
-    /// <summary>What everybody is shown has these entries, and a signed tree that continues this one.</summary>
+    /// <summary>What everybody is shown has these entries.</summary>
     private async Task CheckShownAsync(
         SealedLog log, CheckpointStatement statement, List<Digest> entries, CancellationToken cancel)
     {
@@ -123,6 +135,11 @@ internal sealed class CheckpointCheck(
             }
         }
 
+    }
+
+    /// <summary>What everybody is shown is a signed tree that continues this one.</summary>
+    private async Task CheckContinuedAsync(SealedLog log, CheckpointStatement statement, CancellationToken cancel)
+    {
         if (await NewestAsync(log, cancel) is not { } newest || newest.Checkpoint.Size < statement.Size)
         {
             throw new BrokenEvidenceException(new(
