@@ -1,3 +1,4 @@
 using Testing;
 
 [assembly: AssemblyFixture(typeof(Postgres))]
+[assembly: AssemblyFixture(typeof(KafkaCluster))]

@@ -17,7 +17,7 @@ internal sealed class SealingSite : IAsyncDisposable
     public const int Partitions = 2;
     public const string Origin = "voting.test";
 
-    private static readonly Topic[] Topics =
+    public static readonly Topic[] Topics =
         [new(VoteTopics.Votes, Partitions), new(VoteTopics.Outcomes, Partitions), Outbox.Topic];
 
     /// <summary>Generous: the machine may be doing many other things.</summary>
@@ -25,13 +25,21 @@ internal sealed class SealingSite : IAsyncDisposable
 
     private readonly List<Auditor> _auditors = [];
     private readonly Dictionary<TopicPartition, List<byte[]>> _appended = [];
+    private readonly Func<RunningLog> _open;
     private readonly RunningLog _log;
 
-    private SealingSite(TestDatabase database, IArchiveStore store) =>
-        (Database, Store, _log) = (database, store, new(database.ConnectionString, Topics));
+    private SealingSite(TestDatabase database, IArchiveStore store, Func<RunningLog>? open)
+    {
+        (Database, Store) = (database, store);
+        _open = open ?? (() => RunningLog.Of(RunningLog.New(database.ConnectionString, Topics)));
+        _log = _open();
+    }
 
     /// <summary>Keys of the logs: one each.</summary>
     public static LogSigners Signers { get; } = log => [AuditTests.Signers.Log(log.Origin)];
+
+    /// <summary>Their public halves.</summary>
+    public static LogVerifiers Verifiers { get; } = log => [.. Signers(log).Select(signer => signer.Verifier)];
 
     public static SealedLogs Logs { get; } = new(Origin, Partitions);
 
@@ -44,10 +52,14 @@ internal sealed class SealingSite : IAsyncDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    public static async Task<SealingSite> OpenAsync(Postgres postgres, IArchiveStore store)
+    /// <param name="postgres">Where its database is made.</param>
+    /// <param name="store">The archive.</param>
+    /// <param name="open">A process's event log; null: that of the database.</param>
+    public static async Task<SealingSite> OpenAsync(
+        Postgres postgres, IArchiveStore store, Func<RunningLog>? open = null)
     {
         var database = await postgres.NewMigratedDatabaseAsync("sealing", MigrateAsync, Cancel);
-        return new(database, store);
+        return new(database, store, open);
     }
 
     /// <summary>Settings under which little is waited for and several checkpoints come about.</summary>
@@ -62,8 +74,7 @@ internal sealed class SealingSite : IAsyncDisposable
     public Auditor Start(
         IArchiveStore? store = null, AuditOptions? options = null, string groups = "", LogSigners? signers = null)
     {
-        var log = new RunningLog(Database.ConnectionString, Topics);
-        var auditor = new Auditor(this, store ?? Store, options ?? Quick, groups, signers ?? Signers, log);
+        var auditor = new Auditor(this, store ?? Store, options ?? Quick, groups, signers ?? Signers, _open());
         _auditors.Add(auditor);
         return auditor;
     }
@@ -224,16 +235,19 @@ internal sealed class SealingSite : IAsyncDisposable
 internal sealed class RunningLog : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
-    private readonly PostgresLog _log;
+    private readonly IAsyncDisposable _log;
     private readonly Task _running;
 
-    public RunningLog(string connectionString, Topic[] topics)
+    private RunningLog(IEventLog log, ILogAdmin runs, IAsyncDisposable ends)
     {
-        _log = New(connectionString, topics);
-        _running = Task.Run(() => _log.RunAsync(_stop.Token));
+        (Log, _log) = (log, ends);
+        _running = Task.Run(() => runs.RunAsync(_stop.Token));
     }
 
-    public IEventLog Log => _log;
+    public IEventLog Log { get; }
+
+    public static RunningLog Of<T>(T log)
+        where T : IEventLog, ILogAdmin, IAsyncDisposable => new(log, log, log);
 
     public static PostgresLog New(string connectionString, Topic[] topics) => new(
         Options.Create(SealingSite.Connection(connectionString)),

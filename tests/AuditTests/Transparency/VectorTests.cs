@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.Diagnostics;
 using System.Text.Json;
 using Audit;
 using Testing;
@@ -11,6 +13,24 @@ public sealed class VectorTests
         Repository.Root, "tests", "AuditTests", "Transparency", "vectors.json"))).RootElement;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_answers_are_those_that_are_computed_anew()
+    {
+        var directory = Path.Combine(Repository.Root, "tests", "AuditTests", "Transparency");
+
+        using var python = Started(new("python3", [Path.Combine(directory, "vectors.py")])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+        });
+        var made = await python.StandardOutput.ReadToEndAsync(Cancel);
+        await python.WaitForExitAsync(Cancel);
+
+        Assert.Equal(0, python.ExitCode);
+        var kept = await File.ReadAllTextAsync(Path.Combine(directory, "vectors.json"), Cancel);
+        Assert.Equal(kept.TrimEnd(), made.TrimEnd());
+    }
 
     [Fact]
     public void A_leaf_and_a_node_have_the_known_hashes()
@@ -77,4 +97,17 @@ public sealed class VectorTests
         [.. one.GetProperty("proof").EnumerateArray().Select(hash => new Digest(hash.GetBytesFromBase64()))];
 
     private static bool WantErr(JsonElement one) => one.GetProperty("wantErr").GetBoolean();
+
+    private static Process Started(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception)
+        {
+            Assert.Fail("Python is missing. Install it (Debian, Ubuntu: apt-get install python3), then try again.");
+            throw;
+        }
+    }
 }

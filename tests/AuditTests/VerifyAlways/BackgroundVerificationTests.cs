@@ -179,7 +179,7 @@ public sealed class BackgroundVerificationTests(Postgres postgres) : IAsyncLifet
         var differences = new DifferenceTable(
             _database, new(_random, _clock), metrics, NullLogger<DifferenceTable>.Instance);
         var check = new CheckpointCheck(
-            store ?? _site.Store, new(_database), new(_database), SealingSite.Signers, metrics);
+            store ?? _site.Store, new(_database), new(_database), SealingSite.Verifiers, metrics);
         // Whoever did it before is gone.
         await _site.ExecuteAsync("UPDATE audit.verified SET claimant = NULL, claimed_until = NULL");
         return new(

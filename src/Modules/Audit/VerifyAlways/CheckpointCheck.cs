@@ -9,7 +9,7 @@ namespace Audit;
 /// or they are wrong. So nothing has to be read from the log's beginning, and nothing has to be remembered.
 /// </remarks>
 internal sealed class CheckpointCheck(
-    IArchiveStore store, TileTable tiles, PublishedLogs published, LogSigners signers, DifferenceMetrics metrics)
+    IArchiveStore store, TileTable tiles, PublishedLogs published, LogVerifiers verifiers, DifferenceMetrics metrics)
 {
     /// <summary>Whatever can be found.</summary>
     public static string[] Kinds { get; } =
@@ -186,7 +186,7 @@ internal sealed class CheckpointCheck(
             $"The tree of {newest.Size} entries that is shown does not continue the archived {statement.Size}."));
     }
 
-    private VerifierKey[] Keys(SealedLog log) => [.. signers(log).Select(signer => signer.Verifier)];
+    private IReadOnlyList<VerifierKey> Keys(SealedLog log) => verifiers(log);
 
     private static BrokenEvidenceException Shown(SealedLog log, string detail) =>
         new(new(log.Name, null, null, Problems.Tile, detail));
