@@ -59,11 +59,12 @@ public sealed class ComparedTests(ReadingSite site)
         await site.UntilAsync(async () => (await EventsAsync("type=audit.verification-restored")).Count == 1);
         Assert.Single(await EventsAsync("type=audit.verification-failed"));
 
-        // Stored objects are read-only.
+        // At one blow: it is looked at all the time.
         async Task WriteAsync(byte[] content)
         {
-            File.Delete(file);
-            await File.WriteAllBytesAsync(file, content, Cancel);
+            var beside = $"{site.Installation.Archive}.new";
+            await File.WriteAllBytesAsync(beside, content, Cancel);
+            File.Move(beside, file, overwrite: true);
         }
     }
 
