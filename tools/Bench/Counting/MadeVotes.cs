@@ -85,7 +85,7 @@ internal sealed class MadeVotes
     private static Survey Survey(int id, PublicQuestion[] questions) => new(
         new(id, "Made for the benchmark", SurveyStatus.Published, AcceptedAt, null, ResultsVisibility.Live, 1,
             questions, null, 1),
-        new(false, [], null, null), null, null, new byte[32]);
+        new(false, [], null, null), null, null, new MacKey(new byte[32]));
 
     private static PublicQuestion Question(int id, IEnumerable<int> options) => new(
         id, "Which?", 1, 3, id, false, [.. options.Select((option, i) => new PublicOption(option, "This", null, i))]);
