@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -8,7 +6,8 @@ namespace Voting;
 
 /// <summary>One transaction of counting.</summary>
 internal sealed class PostgresBallotBatch(
-    NpgsqlConnection connection, NpgsqlTransaction transaction, string schema, int partition) : IBallotBatch
+    NpgsqlConnection connection, NpgsqlTransaction transaction, string schema, int partition, CopyBallots copy)
+    : IBallotBatch
 {
     private const int OptionLengthMax = 11;
 
@@ -39,13 +38,18 @@ internal sealed class PostgresBallotBatch(
 
     public async Task<bool[]> InsertAsync(IReadOnlyList<CountedBallot> ballots)
     {
-        var stored = new bool[ballots.Count];
-        if (ballots.Count == 0) return stored;
-
         // Sorted by key, so that index pages are met in order, then by offset, so that of
         // two the earlier one is stored.
-        var order = Enumerable.Range(0, ballots.Count).ToArray();
-        Array.Sort(order, (a, b) => Compare(ballots[a], ballots[b]));
+        var sorted = ballots.ToArray();
+        Array.Sort(sorted, Compare);
+        var stored = new bool[ballots.Count];
+        if (ballots.Count == 0) return stored;
+        if (await copy.TryAsync(connection, transaction, schema, partition, sorted))
+        {
+            Array.Fill(stored, true);
+            return stored;
+        }
+
         await using var insert = new NpgsqlCommand($"""
             INSERT INTO {schema}.ballots (survey, voter_key, vote_id, partition, "offset", accepted_at, decided_at,
                 options, texts, entry, receipt, idempotency)
@@ -65,7 +69,7 @@ internal sealed class PostgresBallotBatch(
         Column(NpgsqlDbType.Bigint, ballot => ballot.Offset);
         Column(NpgsqlDbType.TimestampTz, ballot => ballot.Vote.AcceptedAt);
         Column(NpgsqlDbType.Text, Options);
-        Column(NpgsqlDbType.Text, Texts);
+        Column(NpgsqlDbType.Text, BallotTexts.Of);
         Column(NpgsqlDbType.Bytea, ballot => ballot.Entry);
         Column(NpgsqlDbType.Bytea, ballot => ballot.Receipt);
         Column(NpgsqlDbType.Bytea, ballot => ballot.Idempotency);
@@ -81,7 +85,7 @@ internal sealed class PostgresBallotBatch(
 
         void Column<T>(NpgsqlDbType type, Func<CountedBallot, T> value) => insert.Parameters.Add(new()
         {
-            Value = Array.ConvertAll(order, i => value(ballots[i])),
+            Value = Array.ConvertAll(sorted, ballot => value(ballot)),
             NpgsqlDbType = NpgsqlDbType.Array | type,
         });
     }
@@ -200,20 +204,4 @@ internal sealed class PostgresBallotBatch(
         text[length++] = '}';
         return new(text[..length]);
     }
-
-    private static string? Texts(CountedBallot ballot)
-    {
-        Dictionary<string, string>? texts = null;
-        foreach (var answer in ballot.Vote.Answers)
-        {
-            if (answer.Text is null) continue;
-            texts ??= [];
-            texts[answer.Question.ToString(CultureInfo.InvariantCulture)] = answer.Text;
-        }
-
-        return texts is null ? null : JsonSerializer.Serialize(texts, BallotTextsJson.Default.DictionaryStringString);
-    }
 }
-
-[JsonSerializable(typeof(Dictionary<string, string>))]
-internal sealed partial class BallotTextsJson : JsonSerializerContext;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using Platform;
 using Voting.Contracts;
@@ -7,6 +8,8 @@ namespace Voting;
 /// <summary>Counted ballots in the shards.</summary>
 internal sealed class PostgresBallotStore(VotingDatabase database) : IBallotStore
 {
+    private readonly ConcurrentDictionary<int, CopyBallots> _copies = new();
+
     public async Task<PartitionState> LoadAsync(int partition, CancellationToken cancel)
     {
         var shard = database.OfPartition(partition);
@@ -76,7 +79,11 @@ internal sealed class PostgresBallotStore(VotingDatabase database) : IBallotStor
             move.Parameters.Add(new() { Value = shard.Entry.Epoch });
             move.Parameters.Add(new() { Value = expected.Recounts });
             if (await move.ExecuteNonQueryAsync(cancel) == 1)
-                return new PostgresBallotBatch(connection, transaction, shard.Schema, partition);
+                {
+                return new PostgresBallotBatch(
+                    connection, transaction, shard.Schema, partition, _copies.GetOrAdd(partition, _ => new()));
+            }
+
 
             await RefuseOldMapAsync(connection, shard, cancel);
             await connection.DisposeAsync();
