@@ -4,7 +4,9 @@ using Microsoft.Extensions.Time.Testing;
 namespace AuditTests;
 
 /// <summary>An archive in a directory of its own, sealed as the platform seals, by whoever holds all keys.</summary>
-internal sealed class ArchivedElection : IDisposable
+/// <param name="prefix">What all origins begin with.</param>
+/// <param name="pace">Between two checkpoints of a log.</param>
+internal sealed class ArchivedElection(string prefix, TimeSpan pace) : IDisposable
 {
     public const string Prefix = "voting.example";
 
@@ -17,7 +19,7 @@ internal sealed class ArchivedElection : IDisposable
 
     public DirectoryArchive Store => new(Root);
 
-    public static NoteSigner Signer(string log) => Signers.Log($"{Prefix}/{log}");
+    public static NoteSigner Signer(string log, string prefix = Prefix) => Signers.Log($"{prefix}/{log}");
 
     /// <summary>The keys of all logs.</summary>
     public static IReadOnlyList<VerifierKey> Keys { get; } =
@@ -28,11 +30,13 @@ internal sealed class ArchivedElection : IDisposable
     /// <param name="hasCheckpoints">Whether there is a log of logs.</param>
     /// <param name="outcomesFirst">Whether outcomes are sealed before their records.</param>
     /// <param name="isStated">Whether results are stated as well.</param>
+    /// <param name="prefix">What all origins begin with.</param>
+    /// <param name="pace">Between two checkpoints of a log; a second unless told.</param>
     public static async Task<ArchivedElection> SealAsync(
         Election election, int segmentCountMax = 4, bool hasCheckpoints = true, bool outcomesFirst = false,
-        bool isStated = true)
+        bool isStated = true, string prefix = Prefix, TimeSpan? pace = null)
     {
-        var archive = new ArchivedElection();
+        var archive = new ArchivedElection(prefix, pace ?? TimeSpan.FromSeconds(1));
         await archive.SealAsync("events", segmentCountMax, (new("domain-events", 0), election.Events));
         foreach (var votes in election.Partitions)
         {
@@ -64,7 +68,7 @@ internal sealed class ArchivedElection : IDisposable
             (at ?? (one => one))(new(7, LogName.Events, index, Digest.Of(end), end)),
             (said ?? (one => one))(facts),
             _newest.Values.Where(one => one.Log != "checkpoints").Select(counted ?? (one => one)).OfType<CountedAt>(),
-            Noon, signer ?? Signer(LogName.Events));
+            Noon, signer ?? Signer(LogName.Events, prefix));
         var path = Path.Combine(Root, ResultStatement.Key(survey));
         if (File.Exists(path)) File.Delete(path);
         await Store.PutAsync(
@@ -88,7 +92,7 @@ internal sealed class ArchivedElection : IDisposable
     public void Restate(string log, long number, Func<CheckpointStatement, CheckpointStatement> change) => Change(
         ArchiveKey.Checkpoint(LogName.Folder(log), number),
         bytes => CheckpointDocument.TryParse(bytes, out var document)
-            ? CheckpointDocument.Sign(change(document.Statement), Signer(log)).Bytes.ToArray()
+            ? CheckpointDocument.Sign(change(document.Statement), Signer(log, prefix)).Bytes.ToArray()
             : throw new InvalidOperationException("No checkpoint."));
 
     public void Dispose()
@@ -138,7 +142,7 @@ internal sealed class ArchivedElection : IDisposable
             var key = ArchiveKey.Segment(LogName.Folder(log), number);
             var packed = segment.Finish().ToArray();
             var put = await Store.PutAsync(key, packed, "x/y", TestContext.Current.CancellationToken);
-            var signer = Signer(log);
+            var signer = Signer(log, prefix);
             var note = SignedCheckpoint.Sign(new(signer.Verifier.Name, tree.Size, tree.Root), signer);
             var document = CheckpointDocument.Sign(
                 new()
@@ -152,7 +156,7 @@ internal sealed class ArchivedElection : IDisposable
                     Ranges = ranges,
                     Segment = new(key, put.VersionId, Digest.Of(packed)),
                     Previous = previous,
-                    Time = Noon.AddSeconds(number),
+                    Time = Noon + (number * pace),
                     Note = note,
                 }, signer);
             await Store.PutAsync(

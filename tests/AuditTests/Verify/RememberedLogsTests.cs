@@ -42,6 +42,37 @@ public sealed class RememberedLogsTests
     }
 
     [Fact]
+    public async Task A_history_that_is_told_anew_under_another_origin_is_not_taken()
+    {
+        var remembered = new RememberedLogs();
+        using var before = await ArchivedElection.SealAsync(Election.Whole());
+        using var retold = await ArchivedElection.SealAsync(Election.Whole(), prefix: "another.example");
+
+        Assert.Empty((await before.VerifyAsync(keys: [], remembered: remembered)).Findings);
+        Assert.Equal(
+            ["checkpoints", "events", "votes-00", "votes-01"],
+            (await retold.VerifyAsync(keys: [], remembered: remembered)).Findings
+                .Where(finding => finding.Problem is Problems.CheckpointSignature)
+                .Select(finding => finding.Log).Order(StringComparer.Ordinal));
+        Assert.Equal(4, remembered.Origins.Count);
+    }
+
+    [Fact]
+    public void A_log_that_was_never_seen_is_taken_under_the_origin_of_those_that_were()
+    {
+        var seen = Signers.Log("voting.example/events").Verifier;
+        var keys = new TrustedKeys([], [(seen.Name, [seen])]);
+
+        Assert.True(Trusts("voting.example/votes-00"));
+        Assert.False(Trusts("another.example/votes-01"));
+        Assert.False(Trusts("voting.example/more/votes-01"));
+        Assert.False(Trusts("another.example/events"));
+        Assert.False(Trusts("events"));
+
+        bool Trusts(string origin) => keys.TryTrustFirst(origin, Signers.Log(origin).Verifier);
+    }
+
+    [Fact]
     public async Task What_was_seen_is_the_same_after_it_was_written_down()
     {
         var path = Path.Combine(Directory.CreateTempSubdirectory("remember-").FullName, "seen.json");

@@ -175,6 +175,33 @@ public sealed class TamperedArchiveTests
         Assert.Empty((await archive.VerifyAsync()).Findings);
     }
 
+    [Fact]
+    public async Task A_key_that_stands_beside_the_logs_own_in_a_public_note_speaks_for_nothing()
+    {
+        using var archive = await ArchivedElection.SealAsync(Election.Whole());
+        var stranger = Signers.Log($"{ArchivedElection.Prefix}/{Log}", 1);
+        foreach (var number in new[] { 1, 2, 3 })
+        {
+            // The log's own line is public; a line and a document around it are anybody's to make.
+            Assert.True(CheckpointDocument.TryParse(
+                File.ReadAllBytes(Path.Combine(archive.Root, Checkpoint(number))), out var honest));
+            var statement = honest.Statement with
+            {
+                LastHash = Digest.Of("another"u8),
+                Note = SignedCheckpoint.Sign(
+                    honest.Statement.Note.Checkpoint, ArchivedElection.Signer(Log), stranger),
+            };
+            await archive.Store.PutAsync(
+                Checkpoint(number), CheckpointDocument.Sign(statement, stranger).Bytes, "x/y",
+                TestContext.Current.CancellationToken);
+        }
+
+        var report = await archive.VerifyAsync(keys: []);
+
+        Assert.Empty(report.Findings);
+        Assert.DoesNotContain(stranger.Verifier.ToString(), report.ToJson(default, 0), StringComparison.Ordinal);
+    }
+
     private static readonly Dictionary<string, Func<CheckpointStatement, CheckpointStatement>> Claiming = new()
     {
         ["a gap"] = one => From(one, 1),

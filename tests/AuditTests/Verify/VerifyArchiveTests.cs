@@ -69,6 +69,20 @@ public sealed class VerifyArchiveTests
     }
 
     [Fact]
+    public async Task Votes_are_taken_before_their_surveys_publication_is_archived()
+    {
+        var election = new Election();
+        election.Partitions[0].Count(election.Partitions[0].Submit(1, 101));
+        election.Partitions[0].Count(election.Partitions[0].Submit(2, 101, 102));
+        using var archive = await ArchivedElection.SealAsync(election);
+
+        var report = await archive.VerifyAsync();
+
+        Assert.Empty(report.Findings);
+        Assert.Contains("\"counted\":2", report.ToJson(default, 0), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_empty_archive_is_whole_and_a_missing_log_of_logs_too()
     {
         using var empty = await ArchivedElection.SealAsync(new());

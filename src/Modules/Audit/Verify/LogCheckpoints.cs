@@ -85,7 +85,8 @@ internal sealed class LogCheckpoints(IArchiveStore store, string log, TrustedKey
         var key = ArchiveKey.Checkpoint(_folder, number);
         var signed = new List<CheckpointDocument>();
         Finding? refused = null;
-        foreach (var version in versions)
+        // The oldest first: what is put beside the first checkpoint later is not what its key is taken from.
+        foreach (var version in Enumerable.Reverse(versions))
         {
             var content = await store.ReadAsync(key, version.VersionId, cancel);
             if (content is null) continue;
@@ -134,9 +135,9 @@ internal sealed class LogCheckpoints(IArchiveStore store, string log, TrustedKey
             known = [document.Key];
         }
 
-        // A log that changes its key signs the tree with both for a while: the known one speaks for the other.
-        return document.IsSignedBy(known) || (document.IsNotedBy(known) && document.IsSignedBy([document.Key])
-            && keys.TryExtend(origin, document.Key));
+        // A known key's line in the note says nothing of the lines beside it, which anybody could have added, nor of
+        // a document around it.
+        return document.IsSignedBy(known);
     }
 
     private void RequireFollows(SealedCheckpoint next, SealedCheckpoint? last)

@@ -237,6 +237,9 @@ internal sealed class PartitionRecount(string log, int partition, SurveyFacts su
     private void Refuse(ref PendingRecord record, ref OutcomeRecord outcome, ReplayStanding replay)
     {
         Counts.Rejected++;
+        // Only a held vote is reviewed, and what became of a held one is in no log: a record has one outcome.
+        if (outcome.Reason is RefusalReason.Review)
+            throw Broken(outcome.Index, Problems.Outcome, "The vote is refused by a review and was never held.");
         if (outcome.Reason is RefusalReason.AfterClose && !_fences.IsBehind(record.Survey, Place(record)))
             throw Broken(outcome.Index, Problems.Fence, "The vote is refused as late and stands before its fence.");
         if (outcome.Reason is RefusalReason.Invalid && record.Fit is BallotFit.Fits

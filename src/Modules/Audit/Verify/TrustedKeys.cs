@@ -52,22 +52,23 @@ internal sealed class TrustedKeys
         return keys is not null;
     }
 
-    /// <summary>Takes a key at its word where no other one is known.</summary>
-    /// <returns>False when the caller has given keys, and none of this log.</returns>
+    /// <summary>
+    /// Takes a key at its word where nothing is known of its log. All logs of a platform have one origin but for their
+    /// names: a log of which another origin is known, or one beside logs of other origins, is none of them.
+    /// </summary>
+    /// <returns>
+    /// Whether a key of the origin is known by now; false when the caller has given keys, and none of this log.
+    /// </returns>
     public bool TryTrustFirst(string origin, VerifierKey key)
     {
-        if (_isClosed && !_byOrigin.ContainsKey(origin)) return false;
-        _byOrigin.TryAdd(origin, (KeyTrust.FirstUse, [key]));
-        return true;
-    }
-
-    /// <summary>Takes a further key of a log, of which the caller has seen that a known key speaks for it.</summary>
-    /// <returns>False when the caller has given keys.</returns>
-    public bool TryExtend(string origin, VerifierKey key)
-    {
-        if (_isClosed) return false;
-        _byOrigin.AddOrUpdate(
-            origin, _ => (KeyTrust.FirstUse, [key]), (_, known) => (known.Trust, [key, .. known.Keys]));
-        return true;
+        lock (_byOrigin)
+        {
+            if (_byOrigin.ContainsKey(origin)) return true;
+            var name = LogName.Of(origin);
+            var platform = origin[..^name.Length];
+            return !_isClosed
+                && _byOrigin.Keys.All(known => LogName.Of(known) != name && known == $"{platform}{LogName.Of(known)}")
+                && _byOrigin.TryAdd(origin, (KeyTrust.FirstUse, [key]));
+        }
     }
 }

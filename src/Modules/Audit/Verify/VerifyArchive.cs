@@ -106,11 +106,15 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
     /// <summary>A log that was there in an earlier run cannot be gone.</summary>
     private void RequireRemembered()
     {
-        foreach (var log in options.Remembered.Origins.Select(LogName.Of))
+        foreach (var origin in options.Remembered.Origins)
         {
-            if (_logs.TryGetValue(log, out var found) && found is not null) continue;
+            var log = LogName.Of(origin);
+            // One without an origin is broken from its first checkpoint on, which is said already.
+            if (_logs.TryGetValue(log, out var found) && found is not null && (found.Origin ?? origin) == origin)
+                continue;
             _report.Add(new Finding(
-                log, 0, null, Problems.Rollback, "The log was there in an earlier run, and is not in the archive."));
+                log, 0, null, Problems.Rollback,
+                $"{origin} was there in an earlier run, and is not in the archive."));
         }
     }
 

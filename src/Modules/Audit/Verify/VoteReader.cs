@@ -138,7 +138,9 @@ internal sealed class VoteReader(int partition, SurveyFacts surveys)
         var (fits, answered) = (true, 0UL);
         while (json.Next() is JsonTokenType.StartObject)
         {
-            var question = rules?.Find(json.Id("question"u8));
+            // Read whether or not the rules are here: the publication may be archived later than a vote.
+            var id = json.Id("question"u8);
+            var question = rules?.Find(id);
             fits &= question is not null && (answered & question.Bit) == 0;
             answered |= question?.Bit ?? 0;
             fits &= ReadAnswer(ref json, question);
