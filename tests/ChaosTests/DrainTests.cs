@@ -68,6 +68,8 @@ public sealed class DrainTests(Site site)
             "api", cancel: TestContext.Current.CancellationToken);
         await Site.KnowsAsync(leaving, election.Id);
         var voters = await site.VotersAsync(40);
+        // An append of the consumer's that broke off with the ballots' would end it, as it should.
+        await Until.HoldsAsync("no fence is on its way", NoFenceIsOnItsWayAsync);
         Task<Answer>[] casts;
         await using (var held = await HeldLock.TakeAsync(
             site.Database, "SELECT FROM platform.log_partitions WHERE topic = 'votes' FOR UPDATE"))
@@ -101,6 +103,15 @@ public sealed class DrainTests(Site site)
         await site.StartConsumerAsync();
         var ledger = await site.AssertKeptAsync(election);
         Assert.Equal(60, ledger.Count(election, "counted"));
+    }
+
+    private async Task<bool> NoFenceIsOnItsWayAsync()
+    {
+        var closing = await site.ReadAsync<int[]>(
+            "SELECT coalesce(array_agg(id), '{}') FROM voting.surveys WHERE status = 'closing'");
+        var fences = (await LogTables.ReadAsync(site.Database, "votes")).Select(VoteEvent.Read)
+            .Where(read => read is { Type: "survey.closed" }).ToLookup(fence => fence!.Survey);
+        return closing.All(survey => fences[survey].Count() >= 16);
     }
 
     private static async Task<(int Code, TimeSpan Took)> EndAsync(HostProcess host)
