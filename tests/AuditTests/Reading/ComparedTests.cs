@@ -17,7 +17,7 @@ public sealed class ComparedTests(ReadingSite site)
         await site.UntilAsync(async () => await ReadAsync<long>($"""
             SELECT coalesce(sum(counted), 0)::bigint FROM audit.reconciled_surveys WHERE survey = {survey.Id}
             """) == 3);
-        Assert.Equal(0L, await ReadAsync<long>("SELECT count(*) FROM audit.differences WHERE area = 'reconciliation'"));
+        Assert.Equal(0L, await ReadAsync<long>($"SELECT count(*) FROM audit.differences WHERE survey = {survey.Id}"));
         var schema = await HolderAsync(survey);
 
         await ExecuteAsync($"UPDATE {schema}.tallies SET ballots = ballots + 1 WHERE survey = {survey.Id}");

@@ -65,34 +65,57 @@ public sealed class StatementTests(ReadingSite site)
     [Fact]
     public async Task What_the_archive_contradicts_is_not_stated()
     {
-        // Of two ends, as archived, the archive has as many ballots as the second says, and more than the first says.
-        await PlantEndAsync(999_010, ballots: 4, counted: 5);
-        await PlantEndAsync(999_011, ballots: 5, counted: 5);
+        (int Survey, long Ballots, string Votes, string Reason)[] ends =
+        [
+            (999_010, 4, """{"1":1,"2":4}""", "the archive counts 5 ballots, the result 4"),
+            (999_011, 6, """{"1":1,"2":5}""", "the archive counts 5 ballots, the result 6"),
+            (999_012, 5, """{"1":5,"2":0}""", "the archive gives other votes than the result"),
+            (999_013, 5, """{"1":1,"2":4}""", "1 differences are open"),
+            (999_014, 5, """{"1":1,"2":4}""", "the signed result is not what its event says"),
+        ];
+        await ExecuteAsync("""
+            INSERT INTO audit.differences (area, kind, log, survey, detail)
+            VALUES ('reconciliation', 'row-altered', 'events', 999013, 'As a test has it.')
+            """);
+        foreach (var end in ends) await PlantEndAsync(end.Survey, end.Ballots, end.Votes);
 
-        // Both are looked at in this order, at every round.
-        await site.UntilAsync(async () => (await site.GetAsync("/v1/audit/results/999011")).Status == 200);
+        foreach (var (survey, _, _, reason) in ends)
+        {
+            await site.UntilAsync(() => Task.FromResult(site.Installation.Hosts[0].Lines.Any(line =>
+                line.Contains($"survey {survey} is not stated: {reason}", StringComparison.Ordinal))));
+            Assert.Equal(404, (await site.GetAsync($"/v1/audit/results/{survey}")).Status);
+        }
 
-        Assert.Equal(404, (await site.GetAsync("/v1/audit/results/999010")).Status);
-        Assert.Contains(site.Installation.Hosts[0].Lines, line =>
-            line.Contains("survey 999010 is not stated", StringComparison.Ordinal));
+        await ExecuteAsync("DELETE FROM audit.differences WHERE survey = 999013");
     }
 
-    private async Task PlantEndAsync(int survey, long ballots, long counted)
+    /// <summary>An end as archived; the archive has five ballots, one of option 1 and four of option 2.</summary>
+    private async Task PlantEndAsync(int survey, long ballots, string votes)
     {
         await site.UntilAsync(async () => (await site.GetAsync("/v1/audit/logs/events/checkpoint")).Status == 200);
         await using var plant = site.Installation.Database.Source.CreateCommand("""
-            WITH counts AS (INSERT INTO audit.survey_counts (survey, log, counted) VALUES ($1, 'events', $2))
-            INSERT INTO audit.results (survey, log, index, entry, event) VALUES ($1, 'events', 0, $3, $4)
+            WITH counts AS (INSERT INTO audit.survey_counts (survey, log, counted) VALUES ($1, 'events', 5)),
+            figures AS (
+                INSERT INTO audit.reconciled_surveys (
+                    survey, log, submitted, counted, held, rejected, repeated, set_aside, options, votes)
+                VALUES ($1, 'events', 5, 5, 0, 0, 0, 0, '{1,2}', '{1,4}'))
+            INSERT INTO audit.results (survey, log, index, entry, event) VALUES ($1, 'events', 0, $2, $3)
             """);
         plant.Parameters.Add(new() { Value = survey });
-        plant.Parameters.Add(new() { Value = counted });
         plant.Parameters.Add(new() { Value = new byte[Digest.Bytes] });
         plant.Parameters.Add(new()
         {
-            Value = System.Text.Encoding.UTF8.GetBytes(
-                $$$"""{"data":{"version":1,"ballots":{{{ballots}}},"votes":{},"fences":[],"statement":"a.b.c"}}"""),
+            Value = System.Text.Encoding.UTF8.GetBytes($$$"""
+                {"data":{"version":1,"ballots":{{{ballots}}},"votes":{{{votes}}},"fences":[],"statement":"a.b.c"}}
+                """),
         });
         await plant.ExecuteNonQueryAsync(Cancel);
+    }
+
+    private async Task ExecuteAsync(string sql)
+    {
+        await using var command = site.Installation.Database.Source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Cancel);
     }
 
     /// <summary>The named checkpoints are of the logs as they are served, and hold every ballot and the end.</summary>

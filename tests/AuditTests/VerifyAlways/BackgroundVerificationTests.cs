@@ -77,6 +77,8 @@ public sealed class BackgroundVerificationTests(Postgres postgres) : IAsyncLifet
             ("segment-missing votes-00 5", () => Delete(Segment(5))),
             ("checkpoint-signature votes-00 4", () => Unsign(checkpoint)),
             ("checkpoint-missing votes-00 4", () => Delete(checkpoint)),
+            ("checkpoint-signature votes-00 4", () => SignAnew(checkpoint, isByTheLogToo: false)),
+            ("checkpoint-signature votes-00 4", () => SignAnew(checkpoint, isByTheLogToo: true)),
         ];
         foreach (var (found, damage) in files)
         {
@@ -138,6 +140,23 @@ public sealed class BackgroundVerificationTests(Postgres postgres) : IAsyncLifet
         await PassAsync(cold);
         // Whether the tiles or the tree is another one, only the entries could tell.
         Assert.StartsWith("fork votes-00 1", await OpenAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_object_that_the_store_refuses_keeps_no_other_log_waiting()
+    {
+        var refusing = new ColdStore(_site.Store, key => key == Segment(2), isCold: false);
+        await (await StartAsync(store: refusing)).RecentAsync(Cancel);
+        await PassAsync(refusing);
+        Assert.Equal("", await OpenAsync());
+        Assert.Equal("votes-00 pass; votes-00 recent", await _site.ReadAsync<string>("""
+            SELECT string_agg(concat_ws(' ', log, kind), '; ' ORDER BY kind)
+            FROM audit.verified WHERE completed_at IS NULL
+            """));
+
+        await (await StartAsync()).RecentAsync(Cancel);
+        await PassAsync();
+        Assert.True(await _site.ReadAsync<bool>("SELECT bool_and(completed_at IS NOT NULL) FROM audit.verified"));
     }
 
     [Fact]
@@ -217,6 +236,18 @@ public sealed class BackgroundVerificationTests(Postgres postgres) : IAsyncLifet
         var at = bytes.AsSpan().IndexOf("\"signature\":\""u8) + 13;
         bytes[at] = bytes[at] == (byte)'A' ? (byte)'B' : (byte)'A';
     });
+
+    /// <summary>Replaces a checkpoint by one that a key of somebody else signs, all else being as it was.</summary>
+    private void SignAnew(string key, bool isByTheLogToo)
+    {
+        Assert.True(CheckpointDocument.TryParse(File.ReadAllBytes(Path.Combine(_root, key)), out var document));
+        var said = document.Statement;
+        var tree = said.Note.Checkpoint;
+        var other = Signers.Log(tree.Origin, 1);
+        NoteSigner[] signers = isByTheLogToo ? [other, Signers.Log(tree.Origin)] : [other];
+        var note = SignedCheckpoint.Sign(tree, signers);
+        Write(Path.Combine(_root, key), CheckpointDocument.Sign(said with { Note = note }, other).Bytes.ToArray());
+    }
 
     private void Change(string key, Action<byte[]> change)
     {

@@ -2,15 +2,15 @@ using Audit;
 
 namespace AuditTests;
 
-/// <summary>An archive of which some objects are in cold storage.</summary>
-internal sealed class ColdStore(IArchiveStore store, Func<string, bool> isCold) : IArchiveStore
+/// <summary>An archive of which some objects are in cold storage, or refused.</summary>
+internal sealed class ColdStore(IArchiveStore store, Func<string, bool> isOne, bool isCold = true) : IArchiveStore
 {
     public Task<ArchivedVersion> PutAsync(
         string key, ReadOnlyMemory<byte> content, string contentType, CancellationToken cancel) =>
         store.PutAsync(key, content, contentType, cancel);
 
-    public Task<ArchivedContent?> ReadAsync(string key, string versionId, CancellationToken cancel) => isCold(key)
-        ? throw new ArchiveStoreException($"{key} is in cold storage.", false) { IsCold = true }
+    public Task<ArchivedContent?> ReadAsync(string key, string versionId, CancellationToken cancel) => isOne(key)
+        ? throw new ArchiveStoreException($"{key} is not given.", false) { IsCold = isCold }
         : store.ReadAsync(key, versionId, cancel);
 
     public IAsyncEnumerable<ArchivedVersion> ListAsync(string prefix, CancellationToken cancel) =>

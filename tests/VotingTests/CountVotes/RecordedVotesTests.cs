@@ -70,5 +70,20 @@ public sealed class RecordedVotesTests(Postgres postgres)
         Assert.Equal([(Partition, 41L, 5), (99, 40L, 5)],
             tallies.Strays.Select(stray => (stray.Partition, stray.Offset, stray.Survey)).Order());
         Assert.Null((await new ReadPartitionTalliesHandler(shards).Handle(new(Partition, 0, 21), Cancel)).Since);
+
+        await using var damage = database.Source.CreateCommand($"""
+            UPDATE {schema}.ballots SET options = '{"{NULL,9}"}', accepted_at = '-infinity', decided_at = '4000-01-01 BC'
+            WHERE "offset" = 18;
+            UPDATE {schema}.ballots SET options = '{"{{1},{9}}"}', accepted_at = 'infinity' WHERE "offset" = 19;
+            UPDATE {schema}.tallies SET options = '{"{NULL,9}"}', votes = '{"{NULL,5}"}' WHERE partition = 99
+            """);
+        await damage.ExecuteNonQueryAsync(Cancel);
+        var altered = await new ReadRecordedVotesHandler(shards).Handle(new(Partition, 18, 20), Cancel);
+        Assert.Equal([-1, 9], altered.Votes.Single(row => row.Offset == 18).Options!);
+        Assert.Equal([1, 9], altered.Votes.Single(row => row.Offset == 19).Options!);
+        Assert.All(altered.Votes, row => Assert.Null(row.AcceptedAt));
+        var odd = await new ReadPartitionTalliesHandler(shards).Handle(new(Partition, 18, 100), Cancel);
+        Assert.Equal([-1, 5], odd.Tallies.Single(tally => tally.Partition == 99).Votes);
+        Assert.Contains(odd.Since!, tally => tally.Options.Contains(-1));
     }
 }

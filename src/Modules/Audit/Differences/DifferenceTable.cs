@@ -10,7 +10,8 @@ namespace Audit;
 internal sealed partial class DifferenceTable(
     AuditDatabase database, EventStamps stamps, DifferenceMetrics metrics, ILogger<DifferenceTable> logger)
 {
-    // Whoever empties a shard makes millions. What is behind that is still counted as found, and found again later.
+    // Whoever empties a shard makes millions. What is behind that is still found again later; of an area and a log, so
+    // that it hides nothing anywhere else.
     private const int OpenCountMax = 10_000;
 
     /// <summary>Writes down what was found where, in a transaction of its own.</summary>
@@ -73,7 +74,7 @@ internal sealed partial class DifferenceTable(
         await using var insert = new NpgsqlCommand("""
             INSERT INTO audit.differences (area, kind, log, survey, place, detail)
             SELECT $1, $2, $3, $4, $5, $6
-            WHERE (SELECT count(*) FROM audit.differences WHERE resolved_at IS NULL) < $7
+            WHERE (SELECT count(*) FROM audit.differences WHERE resolved_at IS NULL AND area = $1 AND log = $3) < $7
             ON CONFLICT DO NOTHING
             """, transaction.Connection, transaction);
         insert.Parameters.Add(new() { Value = where.Area });

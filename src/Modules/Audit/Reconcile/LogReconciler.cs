@@ -147,15 +147,18 @@ internal sealed class LogReconciler
                 matched.Add(new(null, outcome));
                 _outcomes.Advance();
             }
-            else if (!hasVote || (outcome is null && _votes.Next >= until))
+            else if (!hasVote)
             {
                 break;
             }
             else
             {
                 var vote = _votes.Current;
+                var record = JudgedRecord.Of(vote.Offset, vote.Event);
+                // The end of a survey never gets an outcome: nothing is waited for.
+                if (outcome is null && vote.Offset >= until && record.Kind is not JudgedKind.Fence) break;
                 var isDecided = outcome?.Of == vote.Offset;
-                matched.Add(new(JudgedRecord.Of(vote.Offset, vote.Event), isDecided ? outcome : null));
+                matched.Add(new(record, isDecided ? outcome : null));
                 _votes.Advance();
                 if (isDecided) _outcomes.Advance();
             }

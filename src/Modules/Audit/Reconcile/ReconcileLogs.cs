@@ -25,6 +25,7 @@ internal sealed partial class ReconcileLogs : BackgroundService
     private readonly Dictionary<string, SealedLog> _logs;
     private readonly ConcurrentDictionary<string, LogReconciler> _following = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _damagedAt = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Kind, string Log), long> _failedAt = new();
     private readonly ReconciledTable _table;
     private readonly IArchiveStore _store;
     private readonly VotingRows _rows;
@@ -45,8 +46,15 @@ internal sealed partial class ReconcileLogs : BackgroundService
         _logs = logs.Votes.ToDictionary(log => log.Name, StringComparer.Ordinal);
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-        RunAsync(FollowAsync, stoppingToken), RunAsync(PassAsync, stoppingToken));
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        Task[] loops = [RunAsync(FollowAsync, end.Token), RunAsync(PassAsync, end.Token)];
+        await Task.WhenAny(loops);
+        // One that has ended takes the other with it, or nobody would see that it did.
+        await end.CancelAsync();
+        await Task.WhenAll(loops);
+    }
 
     /// <summary>Compares everything that is sealed and decided, and all tallies.</summary>
     /// <returns>How long to wait for more.</returns>
@@ -56,7 +64,7 @@ internal sealed partial class ReconcileLogs : BackgroundService
         foreach (var lost in _following.Keys.Except(places.Select(place => place.Log)))
             _following.TryRemove(lost, out _);
         await Parallel.ForEachAsync(
-            places.Where(place => !IsDamaged(place.Log)),
+            places.Where(place => IsDue(ReconcileKinds.Follow, place.Log)),
             new ParallelOptions { MaxDegreeOfParallelism = LogCountMax, CancellationToken = stop },
             async (place, cancel) => await FollowAsync(place, cancel));
         _metrics.OpenCounts = await _differences.OpenAsync(stop);
@@ -68,7 +76,7 @@ internal sealed partial class ReconcileLogs : BackgroundService
     /// <returns>How long to wait for the next one.</returns>
     public async Task<TimeSpan> PassAsync(CancellationToken stop)
     {
-        var due = _logs.Keys.Where(log => !IsDamaged(log)).ToArray();
+        var due = _logs.Keys.Where(log => IsDue(ReconcileKinds.Pass, log)).ToArray();
         if (await _table.ClaimPassAsync(due, _options.PassInterval, _clock.GetUtcNow(), stop) is not { } place)
             return _options.PollInterval;
         var until = await _table.FollowedToAsync(place.Log, stop);
@@ -92,6 +100,10 @@ internal sealed partial class ReconcileLogs : BackgroundService
         catch (DamagedSegmentException e)
         {
             SayDamaged(place.Log, e);
+        }
+        catch (Exception e) when (IsOfOneLog(e))
+        {
+            SayFailed(place, e);
         }
         catch (ColdSegmentException e)
         {
@@ -123,6 +135,11 @@ internal sealed partial class ReconcileLogs : BackgroundService
             isWhole = false;
             SayDamaged(place.Log, e);
         }
+        catch (Exception e) when (IsOfOneLog(e))
+        {
+            isWhole = false;
+            SayFailed(place, e);
+        }
         finally
         {
             // What was read on and not noted would be left out.
@@ -139,8 +156,7 @@ internal sealed partial class ReconcileLogs : BackgroundService
             {
                 pause = await round(stop);
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or ArchiveStoreException
-                or InvalidSettingsException)
+            catch (Exception e) when (e is NpgsqlException or TimeoutException)
             {
                 Interrupted(_logger, e);
                 pause = FailurePause;
@@ -153,8 +169,19 @@ internal sealed partial class ReconcileLogs : BackgroundService
     private LogReconciler Reconciler(ReconciledPlace place) => new(
         _logs[place.Log], place, _table, _store, _rows, _differences, _metrics, _options, _clock);
 
-    private bool IsDamaged(string log) =>
-        _damagedAt.TryGetValue(log, out var at) && _clock.GetElapsedTime(at) < DamagedPause;
+    private bool IsDue(string kind, string log) =>
+        !(_damagedAt.TryGetValue(log, out var damaged) && _clock.GetElapsedTime(damaged) < DamagedPause)
+        && !(_failedAt.TryGetValue((kind, log), out var failed) && _clock.GetElapsedTime(failed) < FailurePause);
+
+    /// <summary>An object that the store refuses, or a shard that does not answer, keeps no other log waiting.</summary>
+    private static bool IsOfOneLog(Exception e) =>
+        e is ArchiveStoreException or NpgsqlException or TimeoutException or InvalidSettingsException;
+
+    private void SayFailed(ReconciledPlace place, Exception failure)
+    {
+        _failedAt[(place.Kind, place.Log)] = _clock.GetTimestamp();
+        Interrupted(_logger, failure);
+    }
 
     private void SayDamaged(string log, Exception damage)
     {

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using Platform;
 
 namespace Audit;
 
@@ -11,13 +12,14 @@ namespace Audit;
 /// Signs, once a survey's result and all that was counted for it are archived, where in the logs it was counted.
 /// </summary>
 /// <remarks>
-/// The archive's own count has to be the result's: what the archive contradicts is not signed. One statement a survey:
+/// The archive's own count has to be the result's, option by option, and no difference may be open: what the archive
+/// contradicts is not signed. One statement a survey:
 /// the first one stored is the one that the archive gets, whoever makes it.
 /// </remarks>
 internal sealed partial class StateResults(
     AuditDatabase database, IArchiveStore store, SealedLogs logs, LogSigners signers,
-    LogVerifiers verifiers, IOptions<ResultOptions> options, ReadingMetrics metrics, TimeProvider clock,
-    ILogger<StateResults> logger)
+    LogVerifiers verifiers, KeyRing keys, IOptions<ResultOptions> options, ReadingMetrics metrics,
+    TimeProvider clock, ILogger<StateResults> logger)
     : BackgroundService
 {
     private static readonly TimeSpan ContradictedInterval = TimeSpan.FromMinutes(1);
@@ -74,14 +76,15 @@ internal sealed partial class StateResults(
         await using var moment = await connection.BeginTransactionAsync(
             System.Data.IsolationLevel.RepeatableRead, stop);
         if (await CountedAtAsync(connection, moment, end, facts, stop) is not { } counted) return null;
-        var ballots = await BallotsAsync(connection, moment, end.Survey, stop);
+        var said = await ArchivedCount.ReadAsync(connection, moment, end.Survey, stop);
         await moment.CommitAsync(stop);
-        if (ballots < facts.Ballots) return null;
-        if (ballots > facts.Ballots)
+        if (said.Contradiction(end.Survey, facts, keys.Published()) is { } contradiction)
         {
-            SayContradicted(end.Survey, $"the archive counts {ballots} ballots, the result {facts.Ballots}");
+            SayContradicted(end.Survey, contradiction);
             return null;
         }
+
+        if (said.Indexed < facts.Ballots) return null;
 
         // A database that was set back does not know what it has stated before.
         var made = await FirstArchivedAsync(end.Survey, stop)
@@ -90,7 +93,7 @@ internal sealed partial class StateResults(
     }
 
     /// <returns>
-    /// The checkpoints, if every log of votes is sealed and indexed past the survey's fence; else null.
+    /// The checkpoints, if every log of votes is sealed, indexed and reconciled past the survey's fence; else null.
     /// </returns>
     private static async Task<List<CountedAt>?> CountedAtAsync(
         NpgsqlConnection connection, NpgsqlTransaction moment, FinalSurvey end, FinalFacts facts,
@@ -99,7 +102,9 @@ internal sealed partial class StateResults(
         await using var query = new NpgsqlCommand("""
             SELECT h.log, i.checkpoint, s.note, wanted.fence,
                 (SELECT max(r.next_offset) FROM audit.ranges r
-                 WHERE r.log = h.log AND r.source = wanted.source AND r.checkpoint <= i.checkpoint)
+                 WHERE r.log = h.log AND r.source = wanted.source AND r.checkpoint <= i.checkpoint),
+                wanted.source = '' OR wanted.fence < (
+                    SELECT next_offset FROM audit.reconciled f WHERE f.log = h.log AND f.kind = 'follow')
             FROM unnest($1, $2, $3) AS wanted (log, source, fence)
             JOIN audit.heads h USING (log) JOIN audit.indexed i USING (log)
             JOIN audit.segments s ON s.log = h.log AND s.checkpoint = i.checkpoint
@@ -115,6 +120,7 @@ internal sealed partial class StateResults(
         {
             var log = rows.GetString(0);
             if ((rows.IsDBNull(4) ? 0 : rows.GetInt64(4)) <= rows.GetInt64(3)) return null;
+            if (rows.IsDBNull(5) || !rows.GetBoolean(5)) return null;
             if (!SignedCheckpoint.TryParse(rows.GetString(2), out var note))
                 throw new InvalidDataException($"The stored note of {log} is none.");
             counted.Add(new(log, rows.GetInt64(1), note.Checkpoint));
@@ -124,15 +130,6 @@ internal sealed partial class StateResults(
     }
 
     private static string Source(int partition) => string.Create(CultureInfo.InvariantCulture, $"votes-{partition}");
-
-    private static async Task<long> BallotsAsync(
-        NpgsqlConnection connection, NpgsqlTransaction moment, int survey, CancellationToken stop)
-    {
-        await using var query = new NpgsqlCommand(
-            "SELECT coalesce(sum(counted), 0)::bigint FROM audit.survey_counts WHERE survey = $1", connection, moment);
-        query.Parameters.Add(new() { Value = survey });
-        return (long)(await query.ExecuteScalarAsync(stop))!;
-    }
 
     /// <returns>The oldest statement of the survey that the archive has by one of our keys, or null.</returns>
     private async Task<byte[]?> FirstArchivedAsync(int survey, CancellationToken stop)

@@ -11,6 +11,12 @@ internal sealed class NoteFeed(
 {
     private readonly Dictionary<string, List<FeedEntry>> _loaded = new(StringComparer.Ordinal);
     private LogHead? _head;
+    private long? _askedAt;
+
+    /// <summary>
+    /// How long it is since it was last known that nothing waits, or what waits was sealed: grows while sealing fails.
+    /// </summary>
+    public TimeSpan Waiting => _askedAt is { } at ? clock.GetElapsedTime(at) : TimeSpan.Zero;
 
     public ValueTask SeekAsync(LogHead head, CancellationToken cancel)
     {
@@ -25,6 +31,7 @@ internal sealed class NoteFeed(
         {
             // Whatever is published meanwhile is sealed together.
             await Task.Delay(options.SealAfter, clock, cancel);
+            _askedAt = clock.GetTimestamp();
             if (await PublishedAsync(cancel) is { Count: > 0 } ranges) return ranges;
         }
     }

@@ -35,7 +35,15 @@ internal sealed class Sealing(
     public async Task NotesAsync(CancellationToken stop)
     {
         await using var feed = new NoteFeed(logs.Checkpoints, database, options.Value, clock);
-        await Sealer(logs.Checkpoints).RunAsync(feed, stop);
+        metrics.Watch(logs.Checkpoints, () => feed.Waiting);
+        try
+        {
+            await Sealer(logs.Checkpoints).RunAsync(feed, stop);
+        }
+        finally
+        {
+            metrics.Forget(logs.Checkpoints);
+        }
     }
 
     private LogSealer Sealer(SealedLog sealing) =>

@@ -21,6 +21,7 @@ internal sealed partial class IndexEvents(
     private static readonly TimeSpan DamagedPause = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, long> _damagedAt = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, long> _failedAt = new(StringComparer.Ordinal);
     private readonly string _claimant = $"{Environment.MachineName} {Guid.NewGuid():N}";
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -33,7 +34,7 @@ internal sealed partial class IndexEvents(
                 // What is waiting after this round is looked at once more, without a pause.
                 if (await RoundAsync(stoppingToken)) pause = TimeSpan.Zero;
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or ArchiveStoreException)
+            catch (Exception e) when (e is NpgsqlException or TimeoutException)
             {
                 Interrupted(logger, e);
                 pause = FailurePause;
@@ -51,13 +52,28 @@ internal sealed partial class IndexEvents(
         metrics.SegmentsWaiting = waiting;
         var added = 0;
         await Parallel.ForEachAsync(
-            segments.Where(segment => !IsDamaged(segment.Log)),
+            segments.Where(segment => !IsPaused(segment.Log)),
             new ParallelOptions { MaxDegreeOfParallelism = options.Value.LogCountMax, CancellationToken = stop },
             async (segment, cancel) =>
             {
-                if (await AddAsync(segment, cancel)) Interlocked.Increment(ref added);
+                if (await TryAddAsync(segment, cancel)) Interlocked.Increment(ref added);
             });
         return added > 0;
+    }
+
+    /// <summary>An object that the store does not give keeps no other log waiting.</summary>
+    private async Task<bool> TryAddAsync(UnindexedSegment segment, CancellationToken cancel)
+    {
+        try
+        {
+            return await AddAsync(segment, cancel);
+        }
+        catch (ArchiveStoreException e)
+        {
+            Interrupted(logger, e);
+            _failedAt[segment.Log] = clock.GetTimestamp();
+            return false;
+        }
     }
 
     private async Task<bool> AddAsync(UnindexedSegment segment, CancellationToken cancel)
@@ -86,8 +102,9 @@ internal sealed partial class IndexEvents(
         return true;
     }
 
-    private bool IsDamaged(string log) =>
-        _damagedAt.TryGetValue(log, out var at) && clock.GetElapsedTime(at) < DamagedPause;
+    private bool IsPaused(string log) =>
+        (_damagedAt.TryGetValue(log, out var damaged) && clock.GetElapsedTime(damaged) < DamagedPause)
+        || (_failedAt.TryGetValue(log, out var failed) && clock.GetElapsedTime(failed) < FailurePause);
 
     private void SayDamaged(UnindexedSegment segment, string reason)
     {

@@ -56,23 +56,10 @@ internal sealed class CheckpointCheck(
         finding.Problem, null, number,
         finding.Index is { } index ? string.Create(null, $"Entry {index}: {finding.Detail}") : finding.Detail);
 
-    /// <summary>
-    /// By the keys that the log has now; or by those that a checkpoint from before a change of keys names: then the
-    /// tree that is shown now, which a key of now signed, has to continue it.
-    /// </summary>
-    private async Task<SealedCheckpoint> FindAsync(
-        SealedLog log, long number, SealedCheckpoint? before, CancellationToken cancel)
-    {
-        try
-        {
-            var known = new TrustedKeys([], [(log.Origin, Keys(log))]);
-            return await new LogCheckpoints(store, log.Name, known).FindAsync(number, before, cancel);
-        }
-        catch (BrokenEvidenceException e) when (e.Finding.Problem is Problems.CheckpointSignature)
-        {
-            return await new LogCheckpoints(store, log.Name, new([], [])).FindAsync(number, before, cancel);
-        }
-    }
+    /// <summary>By the keys that the log has, and has had; by no others.</summary>
+    private Task<SealedCheckpoint> FindAsync(
+        SealedLog log, long number, SealedCheckpoint? before, CancellationToken cancel) =>
+        new LogCheckpoints(store, log.Name, new(Keys(log), [])).FindAsync(number, before, cancel);
 
     /// <returns>The entries; null where they are in cold storage.</returns>
     private async Task<List<Digest>?> CheckEntriesAsync(
@@ -91,7 +78,7 @@ internal sealed class CheckpointCheck(
         }
 
         var tree = await TreeAsync(log, before, cancel);
-        var entries = new List<Digest>((int)checkpoint.Statement.Entries);
+        var entries = new List<Digest>();
         new VerifyLog(store, log.Name, new([], []), new(), new())
             .CheckOne(checkpoint, segment, tree, before?.LastHash ?? default, Take, cancel);
         return entries;

@@ -31,8 +31,9 @@ internal sealed class VerifiedTable(AuditDatabase database, string claimant)
         string[] logs, int entryCountMax, CancellationToken cancel) => ClaimAsync("""
         WITH place AS (
             SELECT h.log, h.published, greatest(coalesce(v.checkpoint, 0), (
-                SELECT coalesce(min(s.checkpoint), 1) - 1 FROM audit.segments s
-                WHERE s.log = h.log AND s.first_index + s.entries > h.size - $4)) AS checkpoint
+                SELECT s.checkpoint - 1 FROM audit.segments s
+                WHERE s.log = h.log AND s.first_index <= greatest(h.size - $4, 0)
+                ORDER BY s.first_index DESC LIMIT 1)) AS checkpoint
             FROM audit.heads h LEFT JOIN audit.verified v ON v.log = h.log AND v.kind = 'recent'
             WHERE h.log = ANY ($3)),
         claimed AS (

@@ -16,6 +16,7 @@ internal sealed partial class VerifyCheckpoints : BackgroundService
 
     private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(5);
 
+    private readonly ConcurrentDictionary<(string Kind, string Log), long> _failedAt = new();
     private readonly Dictionary<string, SealedLog> _logs;
     private readonly CheckpointCheck _check;
     private readonly VerifiedTable _table;
@@ -36,8 +37,15 @@ internal sealed partial class VerifyCheckpoints : BackgroundService
         _logs = logs.All.ToDictionary(log => log.Name, StringComparer.Ordinal);
     }
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-        RunAsync(RecentAsync, stoppingToken), RunAsync(PassAsync, stoppingToken));
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        Task[] loops = [RunAsync(RecentAsync, end.Token), RunAsync(PassAsync, end.Token)];
+        await Task.WhenAny(loops);
+        // One that has ended takes the other with it, or nobody would see that it did.
+        await end.CancelAsync();
+        await Task.WhenAll(loops);
+    }
 
     /// <summary>Verifies what was published since the last time.</summary>
     /// <returns>How long to wait for more.</returns>
@@ -46,12 +54,14 @@ internal sealed partial class VerifyCheckpoints : BackgroundService
         var places = await _table.ClaimRecentAsync([.. _logs.Keys], _options.RecentEntryCountMax, stop);
         var done = new ConcurrentBag<string>();
         await Parallel.ForEachAsync(
-            places, new ParallelOptions { MaxDegreeOfParallelism = LogCountMax, CancellationToken = stop },
+            places.Where(place => !IsFailing(VerifyKinds.Recent, place.Log)),
+            new ParallelOptions { MaxDegreeOfParallelism = LogCountMax, CancellationToken = stop },
             async (claimed, cancel) =>
             {
-                if (await VerifyAsync(claimed, static _ => TimeSpan.Zero, cancel)) done.Add(claimed.Log);
+                if (await TryVerifyAsync(claimed, static _ => TimeSpan.Zero, cancel)) done.Add(claimed.Log);
             });
         await _table.CompleteAsync(done, VerifyKinds.Recent, _clock.GetUtcNow(), stop);
+        _metrics.OpenCounts = await _differences.OpenAsync(stop);
         _metrics.SetCompleted(DifferenceAreas.Verification, await _table.CompletedAsync(stop));
         return _options.PollInterval;
     }
@@ -60,19 +70,38 @@ internal sealed partial class VerifyCheckpoints : BackgroundService
     /// <returns>How long to wait for the next one.</returns>
     public async Task<TimeSpan> PassAsync(CancellationToken stop)
     {
-        if (await _table.ClaimPassAsync([.. _logs.Keys], _options.PassInterval, _clock.GetUtcNow(), stop)
-            is not { } place)
+        var due = _logs.Keys.Where(log => !IsFailing(VerifyKinds.Pass, log)).ToArray();
+        if (await _table.ClaimPassAsync(due, _options.PassInterval, _clock.GetUtcNow(), stop) is not { } place)
         {
             return _options.PollInterval;
         }
 
         // One that cannot be read costs as much as one that can.
-        if (await VerifyAsync(place, entries => Pace(Math.Max(entries, 1)), stop))
+        if (await TryVerifyAsync(place, entries => Pace(Math.Max(entries, 1)), stop))
             await _table.CompleteAsync([place.Log], VerifyKinds.Pass, _clock.GetUtcNow(), stop);
         return TimeSpan.Zero;
     }
 
     private TimeSpan Pace(long entries) => TimeSpan.FromSeconds((double)entries / _options.PassEntriesPerSecondMax);
+
+    /// <summary>What keeps one log from being verified keeps no other one.</summary>
+    private async Task<bool> TryVerifyAsync(
+        VerifiedPlace place, Func<long, TimeSpan> pace, CancellationToken cancel)
+    {
+        try
+        {
+            return await VerifyAsync(place, pace, cancel);
+        }
+        catch (ArchiveStoreException e)
+        {
+            Interrupted(_logger, e);
+            _failedAt[(place.Kind, place.Log)] = _clock.GetTimestamp();
+            return false;
+        }
+    }
+
+    private bool IsFailing(string kind, string log) =>
+        _failedAt.TryGetValue((kind, log), out var at) && _clock.GetElapsedTime(at) < FailurePause;
 
     /// <returns>False when another process has gone on with it.</returns>
     private async Task<bool> VerifyAsync(
@@ -108,7 +137,7 @@ internal sealed partial class VerifyCheckpoints : BackgroundService
             {
                 pause = await round(stop);
             }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or ArchiveStoreException)
+            catch (Exception e) when (e is NpgsqlException or TimeoutException)
             {
                 Interrupted(_logger, e);
                 pause = FailurePause;

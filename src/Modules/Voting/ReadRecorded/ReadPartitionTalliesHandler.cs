@@ -30,7 +30,8 @@ internal sealed class ReadPartitionTalliesHandler(VotingDatabase database)
     {
         // A tally of a partition that is not the shard's would be added to results all the same.
         await using var query = new NpgsqlCommand($"""
-            SELECT survey, partition, version, ballots, options, votes FROM {schema}.tallies
+            SELECT survey, partition, version, ballots, {AsFound.Array("options")}, {AsFound.Array("votes")}
+            FROM {schema}.tallies
             WHERE partition = $1 OR ($1 = (SELECT min(partition) FROM {schema}.positions)
                 AND partition NOT IN (SELECT partition FROM {schema}.positions))
             """, connection, moment);
@@ -52,7 +53,8 @@ internal sealed class ReadPartitionTalliesHandler(VotingDatabase database)
         CancellationToken cancel)
     {
         await using var query = new NpgsqlCommand($"""
-            SELECT survey, options FROM {schema}.ballots WHERE partition = $1 AND "offset" >= $2 AND "offset" < $3
+            SELECT survey, {AsFound.Array("options")} FROM {schema}.ballots
+            WHERE partition = $1 AND "offset" >= $2 AND "offset" < $3
             """, connection, moment);
         query.Parameters.Add(new() { Value = asked.Partition });
         query.Parameters.Add(new() { Value = asked.From });

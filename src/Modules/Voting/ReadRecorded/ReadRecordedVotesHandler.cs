@@ -17,11 +17,12 @@ internal sealed class ReadRecordedVotesHandler(VotingDatabase database)
             System.Data.IsolationLevel.RepeatableRead, cancellationToken);
         var next = await PartitionPlace.ReadAsync(connection, moment, shard, query.Partition, cancellationToken);
         await using var read = new NpgsqlCommand($"""
-            SELECT "offset", 1::smallint AS kind, NULL AS reason, survey, voter_key, vote_id, entry, accepted_at,
-                decided_at, options, texts::text
+            SELECT "offset", 1::smallint AS kind, NULL AS reason, survey, voter_key, vote_id, entry,
+                {AsFound.Time("accepted_at")}, {AsFound.Time("decided_at")}, {AsFound.Array("options")}, texts::text
             FROM {shard.Schema}.ballots WHERE partition = $1 AND "offset" >= $2 AND "offset" < $3
             UNION ALL
-            SELECT "offset", kind, reason, survey, voter_key, vote_id, entry, accepted_at, decided_at, NULL, NULL
+            SELECT "offset", kind, reason, survey, voter_key, vote_id, entry, {AsFound.Time("accepted_at")},
+                {AsFound.Time("decided_at")}, NULL, NULL
             FROM {shard.Schema}.refused WHERE partition = $1 AND "offset" >= $2 AND "offset" < $3
             UNION ALL
             SELECT "offset", 5::smallint, NULL, 0, '', '', sha256(bytes), NULL, NULL, NULL, NULL
@@ -42,6 +43,21 @@ internal sealed class ReadRecordedVotesHandler(VotingDatabase database)
         row.IsDBNull(7) ? null : row.GetFieldValue<DateTimeOffset>(7),
         row.IsDBNull(8) ? null : row.GetFieldValue<DateTimeOffset>(8),
         row.IsDBNull(9) ? null : row.GetFieldValue<int[]>(9), row.IsDBNull(10) ? null : row.GetString(10));
+}
+
+/// <summary>
+/// Columns as somebody may have left them: what has no value here reads as one that counting never stores, so that it
+/// is found to be altered, and the rest is compared.
+/// </summary>
+internal static class AsFound
+{
+    /// <summary>Of one dimension, each null as -1.</summary>
+    public static string Array(string column) =>
+        $"ARRAY(SELECT coalesce(one, -1) FROM unnest({column}) WITH ORDINALITY AS every (one, at) ORDER BY at)";
+
+    /// <summary>Null where it is of no year from 1 to 9999.</summary>
+    public static string Time(string column) =>
+        $"CASE WHEN {column} > '0001-01-02Z' AND {column} < '9999-12-30Z' THEN {column} END";
 }
 
 /// <summary>How far a partition is counted.</summary>
