@@ -70,9 +70,15 @@ public sealed class RecordedVotesTests(Postgres postgres)
         Assert.Equal([(Partition, 41L, 5), (99, 40L, 5)],
             tallies.Strays.Select(stray => (stray.Partition, stray.Offset, stray.Survey)).Order());
         Assert.Null((await new ReadPartitionTalliesHandler(shards).Handle(new(Partition, 0, 21), Cancel)).Since);
+        await IsReadWhateverIsInItAsync(database, shards);
+    }
 
+    private static async Task IsReadWhateverIsInItAsync(TestDatabase database, VotingDatabase shards)
+    {
+        var schema = shards.OfPartition(Partition).Schema;
         await using var damage = database.Source.CreateCommand($"""
-            UPDATE {schema}.ballots SET options = '{"{NULL,9}"}', accepted_at = '-infinity', decided_at = '4000-01-01 BC'
+            UPDATE {schema}.ballots
+            SET options = '{"{NULL,9}"}', accepted_at = '-infinity', decided_at = '4000-01-01 BC'
             WHERE "offset" = 18;
             UPDATE {schema}.ballots SET options = '{"{{1},{9}}"}', accepted_at = 'infinity' WHERE "offset" = 19;
             UPDATE {schema}.tallies SET options = '{"{NULL,9}"}', votes = '{"{NULL,5}"}' WHERE partition = 99

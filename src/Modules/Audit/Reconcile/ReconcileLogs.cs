@@ -173,7 +173,9 @@ internal sealed partial class ReconcileLogs : BackgroundService
         !(_damagedAt.TryGetValue(log, out var damaged) && _clock.GetElapsedTime(damaged) < DamagedPause)
         && !(_failedAt.TryGetValue((kind, log), out var failed) && _clock.GetElapsedTime(failed) < FailurePause);
 
-    /// <summary>An object that the store refuses, or a shard that does not answer, keeps no other log waiting.</summary>
+    /// <summary>
+    /// An object that the store refuses, or a shard that does not answer, keeps no other log waiting.
+    /// </summary>
     private static bool IsOfOneLog(Exception e) =>
         e is ArchiveStoreException or NpgsqlException or TimeoutException or InvalidSettingsException;
 
