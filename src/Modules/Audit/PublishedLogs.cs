@@ -32,7 +32,7 @@ internal sealed class PublishedLogs(AuditDatabase database)
     }
 
     /// <returns>Those logs that have a checkpoint, behind one of them, by name.</returns>
-    public async Task<List<(string Log, Checkpoint Checkpoint)>> ListAsync(
+    public async Task<List<(string Log, SignedCheckpoint Newest)>> ListAsync(
         IEnumerable<string> logs, string after, int countMax, CancellationToken cancel)
     {
         await using var query = database.Control.CreateCommand("""
@@ -43,11 +43,11 @@ internal sealed class PublishedLogs(AuditDatabase database)
         query.Parameters.Add(new() { Value = countMax });
         query.Parameters.Add(new() { Value = logs.ToArray() });
         await using var rows = await query.ExecuteReaderAsync(cancel);
-        var found = new List<(string, Checkpoint)>();
+        var found = new List<(string, SignedCheckpoint)>();
         while (await rows.ReadAsync(cancel))
         {
             var log = rows.GetString(0);
-            found.Add((log, Parse(log, rows.GetString(1)).Checkpoint));
+            found.Add((log, Parse(log, rows.GetString(1))));
         }
 
         return found;

@@ -28,6 +28,8 @@ public sealed class LogKeyTests(Postgres postgres)
         Assert.Contains("has not signed with its newest key yet", early.Message, StringComparison.Ordinal);
 
         await RestartAsync(installation);
+        // It signs with both from now on, and what it shows is signed by the old one until something happens.
+        Assert.Equal([young, old], await ShownAsync(installation));
         await SealedAsync(installation, "manager", young);
         Assert.Equal([young, old], await ShownAsync(installation));
         Assert.Equal([$"{old} retired"], await VerbAsync(installation, "retire", "--log", "events"));
@@ -39,9 +41,14 @@ public sealed class LogKeyTests(Postgres postgres)
         Assert.Equal([young], await ShownAsync(installation));
         Assert.Single(newest.Note.Signatures);
 
-        // Whoever trusts both keys finds everything signed, and so does whoever follows the log from its first entry.
+        // Whoever trusts both keys finds everything signed. Whoever trusts the first one that they see has to ask.
+        var keys = Path.Combine(installation.Archive, "..", $"keys-{Guid.NewGuid():N}");
+        await File.WriteAllLinesAsync(keys, await VerbAsync(installation, "list"), Cancel);
         string[] verify = ["verify", "--directory", installation.Archive, "--json"];
-        var said = await installation.RunAsync(verify, Cancel);
+        var said = await installation.RunAsync([.. verify, "--vkey", keys], Cancel);
+        File.Delete(keys);
+        var alone = await Assert.ThrowsAsync<ProcessFailedException>(() => installation.RunAsync(verify, Cancel));
+        Assert.Contains("give every key that it had by --vkey", alone.Message, StringComparison.Ordinal);
         using var report = JsonDocument.Parse(said.Split('\n')[^1]);
         Assert.True(report.RootElement.GetProperty("verified").GetBoolean(), said);
         Assert.Contains(report.RootElement.GetProperty("keys").EnumerateArray(), log =>
@@ -81,12 +88,18 @@ public sealed class LogKeyTests(Postgres postgres)
 
     private static async Task<string[]> ShownAsync(Installation installation)
     {
-        var list = await installation.Public.GetStringAsync("/v1/audit/logs?limit=100", Cancel);
-        using var json = JsonDocument.Parse(list);
-        var log = json.RootElement.GetProperty("items").EnumerateArray()
-            .Single(one => one.GetProperty("log").GetString() == "events");
-        string[] keys = [.. log.GetProperty("vkeys").EnumerateArray().Select(key => key.GetString()!)];
-        Assert.Equal(keys[0], log.GetProperty("vkey").GetString());
-        return keys;
+        while (true)
+        {
+            var newest = await NewestAsync(installation);
+            var list = await installation.Public.GetStringAsync("/v1/audit/logs?limit=100", Cancel);
+            using var json = JsonDocument.Parse(list);
+            var log = json.RootElement.GetProperty("items").EnumerateArray()
+                .Single(one => one.GetProperty("log").GetString() == "events");
+            // Both of the same moment.
+            if (newest?.Checkpoint.Size != log.GetProperty("size").GetInt64()) continue;
+            Assert.True(VerifierKey.TryParse(log.GetProperty("vkey").GetString()!, out var key));
+            Assert.Equal(NoteVerdict.Verified, newest.Verify([key], out _));
+            return [.. log.GetProperty("vkeys").EnumerateArray().Select(one => one.GetString()!)];
+        }
     }
 }

@@ -50,9 +50,13 @@ internal static class ReadLogEndpoint
         var found = await published.ListAsync(known.Keys, after, limit + 1, cancel);
         var items = found.Take(limit).Select(one =>
         {
-            string[] keys = [.. signers(known[one.Log]).Select(signer => signer.Verifier.ToString())];
+            VerifierKey[] keys = [.. signers(known[one.Log]).Select(signer => signer.Verifier)];
+            var (newest, signatures) = (one.Newest.Checkpoint, one.Newest.Note.Signatures);
+            // A key that was added has signed nothing before something is sealed: by it alone nothing is verified.
+            var signed = Array.Find(keys, key => signatures.Any(key.IsNamedBy)) ?? keys[0];
             return new LogView(
-                one.Log, one.Checkpoint.Origin, keys[0], keys, one.Checkpoint.Size, $"{Prefix}/{one.Log}");
+                one.Log, newest.Origin, $"{signed}", [.. keys.Select(key => $"{key}")], newest.Size,
+                $"{Prefix}/{one.Log}");
         }).ToArray();
         var next = found.Count > limit ? Base64Url.EncodeToString(Encoding.UTF8.GetBytes(items[^1].Log)) : null;
         context.Response.Headers.CacheControl = ShortLived;
@@ -125,7 +129,7 @@ internal sealed record LogPage(IReadOnlyList<LogView> Items, string? Next);
 /// <summary>One log.</summary>
 /// <param name="Log">Its name: <c>votes-07</c>.</param>
 /// <param name="Origin">As its checkpoints say it.</param>
-/// <param name="Vkey">Its newest verifier key.</param>
+/// <param name="Vkey">The newest verifier key that has signed its newest checkpoint.</param>
 /// <param name="Vkeys">Every key that it signs with, the newest first: several while keys are changed.</param>
 /// <param name="Size">How many entries its newest checkpoint covers.</param>
 /// <param name="Prefix">Where checkpoint and tiles are.</param>

@@ -97,7 +97,9 @@ internal sealed class LogCheckpoints(IArchiveStore store, string log, TrustedKey
             }
             else if (!IsSigned(document))
             {
-                refused ??= Finding(Problems.CheckpointSignature, "No known key of the log signed it.");
+                refused ??= Finding(
+                    Problems.CheckpointSignature,
+                    "No known key of the log signed it: give every key that it had by --vkey.");
             }
             else if (signed.TrueForAll(one => one.Digest != document.Digest))
             {

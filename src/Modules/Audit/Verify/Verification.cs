@@ -8,6 +8,7 @@ namespace Audit;
 internal sealed class Verification(IServiceProvider services, VerificationRequest request, TimeProvider clock)
 {
     private const int Broken = 1;
+    private const string Retired = " retired";
     private const int FileSizeBytesMax = 1024 * 1024;
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
 
@@ -111,7 +112,9 @@ internal sealed class Verification(IServiceProvider services, VerificationReques
             var lines = (await ReadAsync(given, cancel)).Split('\n', StringSplitOptions.TrimEntries);
             foreach (var line in lines.Where(line => line.Length > 0 && line[0] != '#'))
             {
-                keys.Add(VerifierKey.TryParse(line, out key)
+                // As the platform lists keys: what was signed by one that is retired stays signed.
+                keys.Add(VerifierKey.TryParse(line.EndsWith(Retired, StringComparison.Ordinal)
+                    ? line[..^Retired.Length] : line, out key)
                     ? key : throw new InvalidSettingsException($"'{line}' in {given} is no verifier key."));
             }
         }
