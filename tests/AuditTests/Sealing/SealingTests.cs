@@ -40,6 +40,30 @@ public sealed class SealingTests(Postgres postgres) : IDisposable
             && (await site.Log.LagAsync(SealEvents.Group, Outbox.Topic.Name, Cancel)).Values.Sum() == 0);
     }
 
+    [Fact]
+    public async Task What_others_put_far_ahead_and_the_store_refuses_to_give_stops_no_log()
+    {
+        await using var site = await SealingSite.OpenAsync(postgres, Store);
+        var foreign = ArchiveKey.Checkpoint("votes/votes-00", 9_999_999_999);
+        await Store.PutAsync(foreign, "x"u8.ToArray(), CheckpointDocument.ContentType, Cancel);
+        await site.AppendEverywhereAsync(50);
+        var refusing = new ColdStore(Store, key => key == foreign, isCold: false);
+        site.Start(refusing);
+        await site.SettledAsync();
+        await site.AppendEverywhereAsync(5);
+        await site.RestartAsync(refusing);
+        await site.SettledAsync();
+
+        // What comes next may be the log's own: then none is signed before the store gives it.
+        var sealedSoFar = await site.ReadAsync<long>("SELECT checkpoint FROM audit.heads WHERE log = 'votes-00'");
+        var next = ArchiveKey.Checkpoint("votes/votes-00", sealedSoFar + 1);
+        await Store.PutAsync(next, "x"u8.ToArray(), CheckpointDocument.ContentType, Cancel);
+        var archived = new ArchivedLog(
+            SealingSite.Logs.Votes[0], SealingSite.Verifiers(SealingSite.Logs.Votes[0]),
+            new ColdStore(Store, key => key == next, isCold: false));
+        await Assert.ThrowsAsync<ArchiveStoreException>(() => archived.NewestAsync(sealedSoFar, 0, Cancel));
+    }
+
     [Theory]
     [InlineData("put segment", false)]
     [InlineData("put segment", true)]

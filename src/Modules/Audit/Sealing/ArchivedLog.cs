@@ -18,12 +18,17 @@ internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey
     {
         var (before, noted) = (long.MaxValue, size);
         CheckpointDocument? document = null;
+        (long Number, ArchiveStoreException Why)? lowestRefused = null;
         while (document is null
             && await store.NewestCheckpointAsync(log.Folder, after, before, cancel) is { } found)
         {
-            (document, var unsigned) = await ReadAsync(found, cancel);
+            (document, var unsigned, var refused) = await ReadAsync(found, cancel);
             (before, noted) = (found.Number, Math.Max(noted, unsigned));
+            if (document is null && refused is not null) lowestRefused = (found.Number, refused);
         }
+
+        // The log numbers without gaps: what the store refuses to give and does not come next is not the log's.
+        if (lowestRefused is var (number, why) && number <= (document?.Statement.Number ?? after) + 1) throw why;
 
         // Notes are public: anybody may put one again, but only of a tree that was shown.
         if (noted <= Math.Max(size, document?.Statement.Size ?? 0)) return document;
@@ -39,10 +44,12 @@ internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey
     /// <returns>The checkpoint of that number; null when there is none.</returns>
     /// <exception cref="ArchiveContradictionException">The archive holds two.</exception>
     /// <exception cref="ArchiveStoreException">The store did not say.</exception>
-    public async Task<CheckpointDocument?> FindAsync(long number, CancellationToken cancel) =>
-        await store.NewestCheckpointAsync(log.Folder, number - 1, number + 1, cancel) is { } found
-            ? (await ReadAsync(found, cancel)).Document
-            : null;
+    public async Task<CheckpointDocument?> FindAsync(long number, CancellationToken cancel)
+    {
+        if (await store.NewestCheckpointAsync(log.Folder, number - 1, number + 1, cancel) is not { } found) return null;
+        var (document, _, refused) = await ReadAsync(found, cancel);
+        return document is null && refused is not null ? throw refused : document;
+    }
 
     /// <summary>Reads a checkpoint's segment.</summary>
     /// <exception cref="ArchiveContradictionException">It is not there, or its bytes are others.</exception>
@@ -56,15 +63,29 @@ internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey
             log.Name, $"the segment of checkpoint {of.Number} has other bytes than its checkpoint says");
     }
 
-    /// <returns>What the log signed; and the largest tree that it noted in what others signed.</returns>
-    private async Task<(CheckpointDocument? Document, long Unsigned)> ReadAsync(
+    /// <returns>
+    /// What the log signed; the largest tree that it noted in what others signed; what the store said of a version that
+    /// it refused to give.
+    /// </returns>
+    private async Task<(CheckpointDocument? Document, long Unsigned, ArchiveStoreException? Refused)> ReadAsync(
         ArchivedCheckpoint found, CancellationToken cancel)
     {
         CheckpointDocument? document = null;
+        ArchiveStoreException? refused = null;
         var unsigned = 0L;
         foreach (var version in found.Versions.Where(one => one.SizeBytes <= CheckpointDocument.SizeBytesMax))
         {
-            var content = await store.ReadAsync(version.Key, version.VersionId, cancel);
+            ArchivedContent? content;
+            try
+            {
+                content = await store.ReadAsync(version.Key, version.VersionId, cancel);
+            }
+            catch (ArchiveStoreException e) when (!e.IsTransient)
+            {
+                refused = e;
+                continue;
+            }
+
             if (content is null || !CheckpointDocument.TryParse(content.Bytes, out var read)
                 || read.Statement.Log != log.Name || read.Statement.Number != found.Number || !read.IsNotedBy(keys))
             {
@@ -86,7 +107,7 @@ internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey
             document = read;
         }
 
-        return (document, unsigned);
+        return (document, unsigned, refused);
     }
 }
 

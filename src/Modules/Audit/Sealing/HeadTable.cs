@@ -169,8 +169,16 @@ internal sealed class HeadTable(AuditDatabase database)
             throw new InvalidOperationException($"The head of log {log} is damaged: restore the database.");
         }
 
-        return new(
+        var head = new LogHead(
             log, row.GetInt64(0), row.GetInt64(1), frontier, new(row.GetFieldValue<byte[]>(3)), offsets!, document,
             row.IsDBNull(7) ? null : SealIntent.Parse(row.GetString(7)), row.GetInt64(8));
+        // What is about to be sealed continues the head, or records would be left out or sealed twice.
+        if (head.Intent is { } intent && (intent.Number != head.Checkpoint + 1
+            || intent.Ranges.Any(range => range.From != head.OffsetOf(range.Source) || range.To <= range.From)))
+        {
+            throw new InvalidOperationException($"The head of log {log} is damaged: restore the database.");
+        }
+
+        return head;
     }
 }

@@ -79,7 +79,7 @@ internal sealed class PostgresBallotStore(VotingDatabase database) : IBallotStor
             move.Parameters.Add(new() { Value = shard.Entry.Epoch });
             move.Parameters.Add(new() { Value = expected.Recounts });
             if (await move.ExecuteNonQueryAsync(cancel) == 1)
-                {
+            {
                 return new PostgresBallotBatch(
                     connection, transaction, shard.Schema, partition, _copies.GetOrAdd(partition, _ => new()));
             }
