@@ -15,6 +15,8 @@ internal sealed class ArchivedElection(string prefix, TimeSpan pace) : IDisposab
     private readonly List<(string Log, long Number, string Note)> _notes = [];
     private readonly SortedDictionary<string, CountedAt> _newest = new(StringComparer.Ordinal);
 
+    private bool _hasCheckpoints;
+
     public string Root { get; } = Directory.CreateTempSubdirectory("verify-").FullName;
 
     public DirectoryArchive Store => new(Root);
@@ -36,7 +38,10 @@ internal sealed class ArchivedElection(string prefix, TimeSpan pace) : IDisposab
         Election election, int segmentCountMax = 4, bool hasCheckpoints = true, bool outcomesFirst = false,
         bool isStated = true, string prefix = Prefix, TimeSpan? pace = null)
     {
-        var archive = new ArchivedElection(prefix, pace ?? TimeSpan.FromSeconds(1));
+        var archive = new ArchivedElection(prefix, pace ?? TimeSpan.FromSeconds(1))
+        {
+            _hasCheckpoints = hasCheckpoints,
+        };
         await archive.SealAsync("events", segmentCountMax, (new("domain-events", 0), election.Events));
         foreach (var votes in election.Partitions)
         {
@@ -107,7 +112,8 @@ internal sealed class ArchivedElection(string prefix, TimeSpan pace) : IDisposab
     {
         remembered ??= new();
         var options = new VerifyArchiveOptions(
-            new(keys ?? Keys, remembered.Keys), remembered, hasJwks ? ResultKeys.Parse(jwks ?? Election.Jwks) : null, 2,
+            new(keys ?? [.. Keys.Where(key => _hasCheckpoints || LogName.Of(key.Name) != LogName.Checkpoints)],
+                remembered.Keys), remembered, hasJwks ? ResultKeys.Parse(jwks ?? Election.Jwks) : null, 2,
             Path.GetTempPath(), new FakeTimeProvider(Noon + (later ?? TimeSpan.FromMinutes(1))));
         return new VerifyArchive(Store, options, new()).RunAsync(TestContext.Current.CancellationToken);
     }

@@ -132,6 +132,38 @@ public sealed class TamperedArchiveTests
     }
 
     [Fact]
+    public async Task A_log_without_its_checkpoints_is_found_by_the_log_of_logs_though_its_segments_are_left()
+    {
+        using var archive = await ArchivedElection.SealAsync(Election.Whole());
+        foreach (var file in archive.Files().Where(file => file.StartsWith("votes/votes-01/", StringComparison.Ordinal)
+            && file.EndsWith("checkpoint.json", StringComparison.Ordinal)))
+        {
+            File.Delete(Path.Combine(archive.Root, file));
+        }
+
+        Assert.Contains((await archive.VerifyAsync(keys: [])).Findings, finding =>
+            (finding.Log, finding.Problem) == (LogName.Checkpoints, Problems.Rollback));
+    }
+
+    [Fact]
+    public async Task A_log_of_logs_that_is_gone_or_cut_off_is_missed_where_the_archive_goes_on()
+    {
+        using var archive = await ArchivedElection.SealAsync(Election.Whole(), 2, pace: TimeSpan.FromMinutes(61));
+        Assert.Empty((await archive.VerifyAsync(keys: [])).Findings);
+
+        foreach (var cut in new[] { Directory.GetDirectories(Path.Combine(archive.Root, "checkpoints")).Max()!,
+            Path.Combine(archive.Root, "checkpoints") })
+        {
+            Directory.Delete(cut, recursive: true);
+
+            Assert.Equal(
+                (Problems.NotCovered, Log),
+                (await archive.VerifyAsync(keys: [])).Findings
+                    .Select(finding => (finding.Problem, finding.Log)).Single(one => one.Log == Log));
+        }
+    }
+
+    [Fact]
     public async Task A_checkpoint_that_is_signed_again_with_another_tree_is_found()
     {
         using var archive = await ArchivedElection.SealAsync(Election.Whole());

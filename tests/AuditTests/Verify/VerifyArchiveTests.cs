@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Audit;
 
 namespace AuditTests;
 
@@ -72,6 +73,7 @@ public sealed class VerifyArchiveTests
     public async Task Votes_are_taken_before_their_surveys_publication_is_archived()
     {
         var election = new Election();
+        election.Publish(8);
         election.Partitions[0].Count(election.Partitions[0].Submit(1, 101));
         election.Partitions[0].Count(election.Partitions[0].Submit(2, 101, 102));
         using var archive = await ArchivedElection.SealAsync(election);
@@ -83,13 +85,20 @@ public sealed class VerifyArchiveTests
     }
 
     [Fact]
-    public async Task An_empty_archive_is_whole_and_a_missing_log_of_logs_too()
+    public async Task An_empty_archive_is_whole_and_a_log_of_logs_that_is_to_come_too_where_no_key_of_them_is_given()
     {
         using var empty = await ArchivedElection.SealAsync(new());
         using var uncovered = await ArchivedElection.SealAsync(Election.Whole(), hasCheckpoints: false);
 
-        Assert.Empty((await empty.VerifyAsync()).Findings);
-        Assert.Empty((await uncovered.VerifyAsync()).Findings);
+        Assert.Empty((await empty.VerifyAsync(keys: [])).Findings);
+        Assert.Empty((await uncovered.VerifyAsync(keys: [])).Findings);
+        Assert.Equal(
+            ["events", "votes-00", "votes-01", "checkpoints"],
+            (await empty.VerifyAsync(keys: ArchivedElection.Keys)).Findings.Select(finding => finding.Log));
+        Assert.Equal(
+            (Problems.Rollback, "checkpoints"),
+            (await uncovered.VerifyAsync(keys: ArchivedElection.Keys)).Findings
+                .Select(finding => (finding.Problem, finding.Log)).Single());
     }
 
     [Fact]

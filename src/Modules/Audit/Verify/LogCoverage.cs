@@ -6,6 +6,9 @@ namespace Audit;
 /// </summary>
 internal sealed class LogCoverage
 {
+    /// <summary>So much older than the archive's newest one, a checkpoint has to be in the log of logs.</summary>
+    private static readonly TimeSpan CoveredWithin = TimeSpan.FromHours(1);
+
     private readonly List<(string Log, long Number, Digest Note, long Index, string Key)> _entries = [];
 
     /// <summary>Takes an entry of the log of logs.</summary>
@@ -13,24 +16,24 @@ internal sealed class LogCoverage
         _entries.Add((entry.Topic, entry.Offset, entry.Digest, entry.Index, entry.Key));
 
     /// <summary>Compares.</summary>
-    /// <param name="logs">Of every other log, the notes of its checkpoints; null where it could not be read.</param>
+    /// <param name="logs">Of every other log, the notes of its checkpoints; null where there are none.</param>
     /// <param name="report">Takes what is wrong.</param>
     public void Check(IReadOnlyDictionary<string, VerifyLog?> logs, VerificationReport report)
     {
-        var covered = 0L;
+        // A log's checkpoints stand there without gap.
+        var covered = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (log, number, note, index, key) in _entries)
         {
-            if (!logs.TryGetValue(log, out var verified))
+            covered[log] = (int)number;
+            if (!logs.TryGetValue(log, out var verified) || verified is null)
             {
                 report.Add(new Finding(LogName.Checkpoints, index, key, Problems.Rollback,
                     $"Checkpoint {number} of {log} was shown, and the archive has no such log."));
             }
-            else if (verified is null || verified.IsBroken && number > verified.Notes.Count)
-            {
-                continue;
-            }
             else if (number > verified.Notes.Count)
             {
+                // What is behind a broken place was not read.
+                if (verified.IsBroken) continue;
                 report.Add(new Finding(LogName.Checkpoints, index, key, Problems.Rollback,
                     $"Checkpoint {number} of {log} was shown, and the archive ends with {verified.Notes.Count}."));
             }
@@ -39,14 +42,30 @@ internal sealed class LogCoverage
                 report.Add(new Finding(LogName.Checkpoints, index, key, Problems.NotCovered,
                     $"Another checkpoint {number} of {log} was shown than the archive holds."));
             }
-            else
-            {
-                covered++;
-            }
         }
 
-        var uncovered = logs.Values.Sum(log => log?.Notes.Count ?? 0) - covered;
+        RequireCovered(logs, covered, report);
+    }
+
+    /// <summary>By the archive's own times: a copy of it is judged the same years later.</summary>
+    private static void RequireCovered(
+        IReadOnlyDictionary<string, VerifyLog?> logs, Dictionary<string, int> covered, VerificationReport report)
+    {
+        var newest = logs.Values.SelectMany(log => log?.Trees ?? []).Select(tree => tree.At)
+            .DefaultIfEmpty().Max();
+        var uncovered = 0;
+        foreach (var (log, verified) in logs)
+        {
+            var first = covered.GetValueOrDefault(log);
+            if (verified is null || first >= verified.Trees.Count) continue;
+            uncovered += verified.Trees.Count - first;
+            if (newest - verified.Trees[first].At <= CoveredWithin) continue;
+            report.Add(new Finding(
+                log, null, ArchiveKey.Checkpoint(LogName.Folder(log), first + 1), Problems.NotCovered,
+                $"Checkpoint {first + 1} is not in the log of logs, and the archive goes on for more than an hour."));
+        }
+
         if (uncovered > 0)
-            report.Note($"{uncovered} checkpoints are not in the log of logs yet: each log's newest ones.");
+            report.Note($"{uncovered} checkpoints are not in the log of logs: each log's newest ones.");
     }
 }

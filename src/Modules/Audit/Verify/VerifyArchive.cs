@@ -30,18 +30,19 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
     {
         var statements = new VerifyStatements(store, options.Keys, _report);
         await statements.ListAsync(cancel);
-        var votes = await VoteLogsAsync(cancel);
         using var decided = new DecidedVotes(options.TemporaryDirectory);
         // In this order, so that each can only be ahead of those before it while the platform goes on: what is stated,
         // the checkpoints that were shown, the events that say how surveys ended, the votes.
         var hasCheckpoints = await VerifyAsync(LogName.Checkpoints, _coverage.Take, cancel);
         var hasEvents = await VerifyAsync(LogName.Events, _surveys.Take, cancel);
+        var votes = await VoteLogsAsync(cancel);
         await Parallel.ForEachAsync(
             votes,
             new ParallelOptions { MaxDegreeOfParallelism = options.ParallelCountMax, CancellationToken = cancel },
             async (log, stop) => await RecountAsync(log, decided, stop));
 
         RequireRemembered();
+        RequireGiven();
         if (hasCheckpoints) _coverage.Check(_logs.Where(log => log.Key != LogName.Checkpoints).ToDictionary(), _report);
         CheckDecided(decided, cancel);
         if (hasEvents && _partitions.Count == votes.Count)
@@ -115,6 +116,28 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
             _report.Add(new Finding(
                 log, 0, null, Problems.Rollback,
                 $"{origin} was there in an earlier run, and is not in the archive."));
+        }
+    }
+
+    /// <summary>
+    /// Whose key was given has to be there, but for partitions without votes: of these the log of logs says whether
+    /// there ever was a checkpoint.
+    /// </summary>
+    private void RequireGiven()
+    {
+        var saysAll = _logs[LogName.Checkpoints] is not null;
+        foreach (var (origin, trust, _) in options.Keys.All)
+        {
+            var log = LogName.Of(origin);
+            var found = _logs.GetValueOrDefault(log);
+            if (trust is not KeyTrust.Given || options.Remembered.Origins.Contains(origin)
+                || (found is null ? saysAll && LogName.TryPartition(log, out _) : (found.Origin ?? origin) == origin))
+            {
+                continue;
+            }
+
+            _report.Add(new Finding(
+                log, 0, null, Problems.Rollback, $"A key of {origin} was given, and the archive holds no such log."));
         }
     }
 
