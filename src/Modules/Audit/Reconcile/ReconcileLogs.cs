@@ -17,8 +17,6 @@ internal sealed partial class ReconcileLogs : BackgroundService
     private const int StepCountMax = 2_000;
     private const int LogCountMax = 2;
 
-    private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(5);
-
     // A segment that is not what was sealed does not become it by being read every few seconds.
     private static readonly TimeSpan DamagedPause = TimeSpan.FromMinutes(1);
 
@@ -46,15 +44,8 @@ internal sealed partial class ReconcileLogs : BackgroundService
         _logs = logs.Votes.ToDictionary(log => log.Name, StringComparer.Ordinal);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        Task[] loops = [RunAsync(FollowAsync, end.Token), RunAsync(PassAsync, end.Token)];
-        await Task.WhenAny(loops);
-        // One that has ended takes the other with it, or nobody would see that it did.
-        await end.CancelAsync();
-        await Task.WhenAll(loops);
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Loops.RunAsync(stoppingToken, stop => RepeatAsync(FollowAsync, stop), stop => RepeatAsync(PassAsync, stop));
 
     /// <summary>Compares everything that is sealed and decided, and all tallies.</summary>
     /// <returns>How long to wait for more.</returns>
@@ -147,31 +138,15 @@ internal sealed partial class ReconcileLogs : BackgroundService
         }
     }
 
-    private async Task RunAsync(Func<CancellationToken, Task<TimeSpan>> round, CancellationToken stop)
-    {
-        while (!stop.IsCancellationRequested)
-        {
-            TimeSpan pause;
-            try
-            {
-                pause = await round(stop);
-            }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException)
-            {
-                Interrupted(_logger, e);
-                pause = FailurePause;
-            }
-
-            if (pause > TimeSpan.Zero) await Task.Delay(pause, _clock, stop);
-        }
-    }
+    private Task RepeatAsync(Func<CancellationToken, Task<TimeSpan>> round, CancellationToken stop) =>
+        Loops.RepeatAsync(round, failure => Interrupted(_logger, failure), _clock, stop);
 
     private LogReconciler Reconciler(ReconciledPlace place) => new(
         _logs[place.Log], place, _table, _store, _rows, _differences, _metrics, _options, _clock);
 
     private bool IsDue(string kind, string log) =>
         !(_damagedAt.TryGetValue(log, out var damaged) && _clock.GetElapsedTime(damaged) < DamagedPause)
-        && !(_failedAt.TryGetValue((kind, log), out var failed) && _clock.GetElapsedTime(failed) < FailurePause);
+        && !(_failedAt.TryGetValue((kind, log), out var failed) && _clock.GetElapsedTime(failed) < Loops.FailurePause);
 
     /// <summary>
     /// An object that the store refuses, or a shard that does not answer, keeps no other log waiting.

@@ -30,11 +30,7 @@ internal sealed partial class SealEvents(
             return;
         }
 
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        Task[] both = [sealing.EventsAsync(logs.Events, owned, end.Token), sealing.NotesAsync(end.Token)];
-        await Task.WhenAny(both);
-        await end.CancelAsync();
-        await Task.WhenAll(both);
+        await Loops.RunAsync(stop, end => sealing.EventsAsync(logs.Events, owned, end), sealing.NotesAsync);
     }
 
     private async Task CommitAsync(IOwnedPartition owned, CancellationToken stop)

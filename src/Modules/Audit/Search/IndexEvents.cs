@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Npgsql;
 
 namespace Audit;
 
@@ -15,8 +14,6 @@ internal sealed partial class IndexEvents(
     EventIndex index, IArchiveStore store, IOptions<SearchOptions> options, ReadingMetrics metrics, TimeProvider clock,
     ILogger<IndexEvents> logger) : BackgroundService
 {
-    private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(5);
-
     // A segment that is not what was sealed does not become it by being read four times a second.
     private static readonly TimeSpan DamagedPause = TimeSpan.FromMinutes(1);
 
@@ -24,25 +21,10 @@ internal sealed partial class IndexEvents(
     private readonly ConcurrentDictionary<string, long> _failedAt = new(StringComparer.Ordinal);
     private readonly string _claimant = $"{Environment.MachineName} {Guid.NewGuid():N}";
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var pause = options.Value.PollInterval;
-            try
-            {
-                // What is waiting after this round is looked at once more, without a pause.
-                if (await RoundAsync(stoppingToken)) pause = TimeSpan.Zero;
-            }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException)
-            {
-                Interrupted(logger, e);
-                pause = FailurePause;
-            }
-
-            if (pause > TimeSpan.Zero) await Task.Delay(pause, clock, stoppingToken);
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Loops.RepeatAsync(
+        // What is waiting after a round is looked at once more, without a pause.
+        async stop => await RoundAsync(stop) ? TimeSpan.Zero : options.Value.PollInterval,
+        failure => Interrupted(logger, failure), clock, stoppingToken);
 
     /// <summary>Adds the next segment of every log that has one.</summary>
     /// <returns>Whether any was added.</returns>
@@ -104,7 +86,7 @@ internal sealed partial class IndexEvents(
 
     private bool IsPaused(string log) =>
         (_damagedAt.TryGetValue(log, out var damaged) && clock.GetElapsedTime(damaged) < DamagedPause)
-        || (_failedAt.TryGetValue(log, out var failed) && clock.GetElapsedTime(failed) < FailurePause);
+        || (_failedAt.TryGetValue(log, out var failed) && clock.GetElapsedTime(failed) < Loops.FailurePause);
 
     private void SayDamaged(UnindexedSegment segment, string reason)
     {

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Npgsql;
 
 namespace Audit;
 
@@ -13,8 +12,6 @@ namespace Audit;
 internal sealed partial class VerifyCheckpoints : BackgroundService
 {
     private const int LogCountMax = 2;
-
-    private static readonly TimeSpan FailurePause = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<(string Kind, string Log), long> _failedAt = new();
     private readonly Dictionary<string, SealedLog> _logs;
@@ -37,15 +34,8 @@ internal sealed partial class VerifyCheckpoints : BackgroundService
         _logs = logs.All.ToDictionary(log => log.Name, StringComparer.Ordinal);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        Task[] loops = [RunAsync(RecentAsync, end.Token), RunAsync(PassAsync, end.Token)];
-        await Task.WhenAny(loops);
-        // One that has ended takes the other with it, or nobody would see that it did.
-        await end.CancelAsync();
-        await Task.WhenAll(loops);
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Loops.RunAsync(stoppingToken, stop => RepeatAsync(RecentAsync, stop), stop => RepeatAsync(PassAsync, stop));
 
     /// <summary>Verifies what was published since the last time.</summary>
     /// <returns>How long to wait for more.</returns>
@@ -101,7 +91,7 @@ internal sealed partial class VerifyCheckpoints : BackgroundService
     }
 
     private bool IsFailing(string kind, string log) =>
-        _failedAt.TryGetValue((kind, log), out var at) && _clock.GetElapsedTime(at) < FailurePause;
+        _failedAt.TryGetValue((kind, log), out var at) && _clock.GetElapsedTime(at) < Loops.FailurePause;
 
     /// <returns>False when another process has gone on with it.</returns>
     private async Task<bool> VerifyAsync(
@@ -128,24 +118,8 @@ internal sealed partial class VerifyCheckpoints : BackgroundService
             new(DifferenceAreas.Verification, log, CheckpointCheck.Kinds, number, number + 1),
             failure is null ? [] : [failure], cancel);
 
-    private async Task RunAsync(Func<CancellationToken, Task<TimeSpan>> round, CancellationToken stop)
-    {
-        while (!stop.IsCancellationRequested)
-        {
-            TimeSpan pause;
-            try
-            {
-                pause = await round(stop);
-            }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException)
-            {
-                Interrupted(_logger, e);
-                pause = FailurePause;
-            }
-
-            if (pause > TimeSpan.Zero) await Task.Delay(pause, _clock, stop);
-        }
-    }
+    private Task RepeatAsync(Func<CancellationToken, Task<TimeSpan>> round, CancellationToken stop) =>
+        Loops.RepeatAsync(round, failure => Interrupted(_logger, failure), _clock, stop);
 
     [LoggerMessage(LogLevel.Warning, "Verifying the archive in the background was interrupted; it goes on by itself")]
     private static partial void Interrupted(ILogger logger, Exception failure);

@@ -19,16 +19,11 @@ internal sealed partial class AskWitnesses(
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        // Side by side: one that does not answer keeps no other waiting.
-        var loops = audit.Value.Witnesses.Select(place => FollowAsync(place, end.Token)).ToArray();
-        await Task.WhenAny(loops);
-        // One that has ended takes the others with it, or nobody would see that it did.
-        await end.CancelAsync();
-        await Task.WhenAll(loops);
-    }
+    // Side by side: one that does not answer keeps no other waiting.
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Loops.RunAsync(
+        stoppingToken,
+        audit.Value.Witnesses.Select<WitnessPlace, Func<CancellationToken, Task>>(
+            place => stop => FollowAsync(place, stop)));
 
     private async Task FollowAsync(WitnessPlace place, CancellationToken stop)
     {
