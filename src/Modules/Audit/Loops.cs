@@ -23,7 +23,7 @@ internal static class Loops
         await Task.WhenAll(running);
     }
 
-    /// <summary>Does round after round until told to stop. Outlives outages of the database, and nothing else.</summary>
+    /// <summary>Does round after round until told to stop. Outlives outages of the database, nothing else.</summary>
     /// <param name="round">Answers how long to wait for the next one.</param>
     /// <param name="interrupted">Told of an outage.</param>
     /// <param name="clock">Measures the waits.</param>
