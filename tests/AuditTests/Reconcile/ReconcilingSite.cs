@@ -167,8 +167,10 @@ internal sealed class ReconcilingSite : IAsyncDisposable
 
     public static IEnumerable<RecordedVote> RowsOf(Partition votes)
     {
-        var outcomes = votes.Outcomes.Select(JudgedOutcome.Read).DistinctBy(outcome => outcome!.Of)
-            .ToDictionary(outcome => outcome!.Of);
+        var outcomes = votes.Outcomes.Select(JudgedOutcome.Read).OfType<JudgedOutcome>()
+            .Where(outcome => outcome.Of < votes.Votes.Count
+                && JudgedRecord.Of(outcome.Of, votes.Votes[(int)outcome.Of]).IsOf(outcome))
+            .DistinctBy(outcome => outcome.Of).ToDictionary(outcome => outcome.Of);
         foreach (var (offset, bytes) in votes.Votes.Index())
         {
             var record = JudgedRecord.Of(offset, bytes);

@@ -25,7 +25,10 @@ internal static class DifferenceKinds
     /// <summary>A vote without outcome, though later ones have theirs, or for too long.</summary>
     public const string OutcomeMissing = "outcome-missing";
 
-    /// <summary>An outcome of something else than the vote that stands there.</summary>
+    /// <summary>
+    /// A record of the outcomes that nobody who counts has said. Its place is its own offset; it stays there, so this
+    /// never ends by itself, and is said once.
+    /// </summary>
     public const string OutcomeUnknown = "outcome-unknown";
 
     /// <summary>Outcomes were told of records behind the shard's position.</summary>
@@ -36,13 +39,16 @@ internal static class DifferenceKinds
 
     /// <summary>Those that a place in <c>votes</c> can have.</summary>
     public static string[] OfPlaces { get; } =
-        [RowAltered, RowMissing, RowUnknown, OutcomeMissing, OutcomeUnknown, PositionBehind];
+        [RowAltered, RowMissing, RowUnknown, OutcomeMissing, PositionBehind];
 }
 
 /// <summary>Something that is not as it must be.</summary>
 /// <param name="Kind">One of <see cref="DifferenceKinds"/>, or of <see cref="Problems"/>.</param>
 /// <param name="Survey">The survey's id, or null.</param>
-/// <param name="Place">Offset of the record in <c>votes</c>; number of the checkpoint; null where neither is.</param>
+/// <param name="Place">
+/// Offset of the record in <c>votes</c>, of <see cref="DifferenceKinds.OutcomeUnknown"/> in <c>vote-outcomes</c>;
+/// number of the checkpoint; null where none is.
+/// </param>
 /// <param name="Detail">One sentence; never what was chosen.</param>
 internal sealed record Difference(string Kind, int? Survey, long? Place, string Detail);
 

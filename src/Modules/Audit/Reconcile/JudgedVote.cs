@@ -32,6 +32,11 @@ internal sealed record JudgedRecord(long Offset, JudgedKind Kind, Digest Entry, 
     /// <summary>Whether the record replays the ballot: then its own digest is another one.</summary>
     public bool IsReplay { get; private init; }
 
+    /// <returns>Whether it is the vote that an outcome says it is of.</returns>
+    public bool IsOf(JudgedOutcome outcome) => Kind is JudgedKind.Vote && Words is { } words
+        && Survey == outcome.Survey && words.VoteId.AsSpan().SequenceEqual(outcome.VoteId)
+        && words.VoterKey.AsSpan().SequenceEqual(outcome.VoterKey);
+
     /// <summary>A ballot's words.</summary>
     /// <param name="VoterKey">16 bytes.</param>
     /// <param name="VoteId">16 bytes.</param>
@@ -90,6 +95,7 @@ internal sealed record JudgedRecord(long Offset, JudgedKind Kind, Digest Entry, 
 }
 
 /// <summary>An archived outcome.</summary>
+/// <param name="Partition">Of the votes, as it says.</param>
 /// <param name="Of">The offset of the record that it is of.</param>
 /// <param name="As">What became of it.</param>
 /// <param name="Reason">Why it was rejected, or null.</param>
@@ -98,7 +104,8 @@ internal sealed record JudgedRecord(long Offset, JudgedKind Kind, Digest Entry, 
 /// <param name="VoteId">As it says.</param>
 /// <param name="DecidedAt">As it says.</param>
 internal sealed record JudgedOutcome(
-    long Of, RecordedAs As, string? Reason, int Survey, byte[] VoterKey, byte[] VoteId, DateTimeOffset DecidedAt)
+    int Partition, long Of, RecordedAs As, string? Reason, int Survey, byte[] VoterKey, byte[] VoteId,
+    DateTimeOffset DecidedAt)
 {
     /// <returns>Null when it is no outcome.</returns>
     public static JudgedOutcome? Read(byte[] bytes)
@@ -116,7 +123,7 @@ internal sealed record JudgedOutcome(
                 _ => null,
             };
             return kind is not { } known ? null : new(
-                data.GetProperty("offset").GetInt64(), known,
+                data.GetProperty("partition").GetInt32(), data.GetProperty("offset").GetInt64(), known,
                 data.TryGetProperty("reason", out var reason) ? reason.GetString() : null,
                 JudgedJson.Id(data.GetProperty("survey")), JudgedJson.Key(data.GetProperty("voterKey")),
                 JudgedJson.Key(data.GetProperty("voteId")), JudgedJson.Time(json.RootElement.GetProperty("time")));
@@ -128,10 +135,10 @@ internal sealed record JudgedOutcome(
     }
 }
 
-/// <summary>A record and what the archive says became of it; either may be missing.</summary>
-internal sealed record JudgedVote(JudgedRecord? Record, JudgedOutcome? Outcome)
+/// <summary>A record and what the archive says became of it, or null.</summary>
+internal sealed record JudgedVote(JudgedRecord Record, JudgedOutcome? Outcome)
 {
-    public long Offset => Record?.Offset ?? Outcome!.Of;
+    public long Offset => Record.Offset;
 }
 
 /// <summary>Values in events.</summary>

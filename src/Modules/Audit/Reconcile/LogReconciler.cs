@@ -24,7 +24,7 @@ internal sealed class LogReconciler
     private readonly ReconciliationOptions _options;
     private readonly TimeProvider _clock;
     private readonly SealedSource _votes;
-    private readonly SealedSource _outcomes;
+    private readonly OutcomeSource _outcomes;
     private List<JudgedVote>? _held;
     private long _heldAt;
     private long _seen;
@@ -42,7 +42,9 @@ internal sealed class LogReconciler
         // A pass may go on behind segments that are in cold storage, and outcomes may lie in those.
         _isAligned = IsFollowing || place.NextOffset == 0;
         _votes = new(segments, log.Sources[0], place.NextOffset);
-        _outcomes = new(segments, log.Sources[1], place.NextOutcome);
+        _outcomes = new(
+            log, new(segments, log.Sources[1], place.NextOutcome), table, rows, differences, options.OutcomeWaitMax,
+            clock);
     }
 
     /// <summary>Where it stands.</summary>
@@ -64,6 +66,7 @@ internal sealed class LogReconciler
     public async Task<int?> StepAsync(long until, int countMax, CancellationToken cancel)
     {
         var votes = _held ?? await MatchAsync(until, countMax, cancel);
+        await _outcomes.ReportAsync(cancel);
         if (votes.Count == 0) return IsFollowing ? await TailAsync(cancel) : 0;
         var (from, to) = (_from ?? Place.NextOffset, votes[^1].Offset + 1);
         var recorded = await RecordedAsync(from, to, cancel);
@@ -140,30 +143,31 @@ internal sealed class LogReconciler
         if (!_isAligned) await AlignAsync(cancel);
         while (matched.Count < countMax)
         {
-            var outcome = await NextOutcomeAsync(cancel);
+            var outcome = await _outcomes.NextAsync(_seen, isWhole: true, cancel);
             var hasVote = await _votes.TryPeekAsync(cancel);
             if (outcome is not null && outcome.Of < _votes.Next)
             {
-                matched.Add(new(null, outcome));
-                _outcomes.Advance();
-            }
-            else if (!hasVote)
-            {
-                break;
-            }
-            else
-            {
-                var vote = _votes.Current;
-                var record = JudgedRecord.Of(vote.Offset, vote.Event);
-                // The end of a survey never gets an outcome: nothing is waited for.
-                if (outcome is null && vote.Offset >= until && record.Kind is not JudgedKind.Fence) break;
-                var isDecided = outcome?.Of == vote.Offset;
-                matched.Add(new(record, isDecided ? outcome : null));
-                _votes.Advance();
-                if (isDecided) _outcomes.Advance();
+                _outcomes.Refuse(outcome);
+                continue;
             }
 
-            _seen = matched[^1].Offset + 1;
+            if (!hasVote) break;
+            var vote = _votes.Current;
+            var record = JudgedRecord.Of(vote.Offset, vote.Event);
+            var isDecided = outcome?.Of == vote.Offset;
+            if (isDecided && !record.IsOf(outcome!))
+            {
+                _outcomes.Refuse(outcome!);
+                continue;
+            }
+
+            // The end of a survey never gets an outcome: nothing is waited for.
+            var isWaiting = outcome is null && (vote.Offset >= until || _outcomes.IsWaiting);
+            if (isWaiting && record.Kind is not JudgedKind.Fence) break;
+            matched.Add(new(record, isDecided ? outcome : null));
+            _votes.Advance();
+            if (isDecided) _outcomes.Advance();
+            _seen = vote.Offset + 1;
         }
 
         return matched;
@@ -172,7 +176,7 @@ internal sealed class LogReconciler
     /// <summary>Passes over votes whose outcomes may have been left out: up to the first outcome at hand.</summary>
     private async Task AlignAsync(CancellationToken cancel)
     {
-        if (await NextOutcomeAsync(cancel) is { } first)
+        if (await _outcomes.NextAsync(_seen, isWhole: false, cancel) is { } first)
         {
             while (await _votes.TryPeekAsync(cancel) && _votes.Current.Offset < first.Of) _votes.Advance();
             _seen = first.Of;
@@ -180,18 +184,6 @@ internal sealed class LogReconciler
         }
 
         _isAligned = true;
-    }
-
-    /// <returns>The next outcome of what is not reconciled yet; others are passed over: they are said again.</returns>
-    private async Task<JudgedOutcome?> NextOutcomeAsync(CancellationToken cancel)
-    {
-        while (await _outcomes.TryPeekAsync(cancel))
-        {
-            if (JudgedOutcome.Read(_outcomes.Current.Event) is { } outcome && outcome.Of >= _seen) return outcome;
-            _outcomes.Advance();
-        }
-
-        return null;
     }
 
     /// <summary>
@@ -202,7 +194,8 @@ internal sealed class LogReconciler
     {
         const int CountMax = 1_000;
         var now = _clock.GetUtcNow();
-        if (!await _votes.TryPeekAsync(cancel) || now - _votes.Current.SealedAt < TailAge) return 0;
+        if (!await _votes.TryPeekAsync(cancel) || _outcomes.IsWaiting) return 0;
+        if (now - _votes.Current.SealedAt < TailAge) return 0;
         var end = _votes.Next + CountMax;
         var recorded = await RecordedAsync(Place.NextOffset, end, cancel);
         var setAside = recorded.Votes.Where(row => row.As is RecordedAs.SetAside).Select(row => row.Offset).ToHashSet();

@@ -119,6 +119,31 @@ internal sealed class ReconciledTable(AuditDatabase database, string claimant)
         await complete.ExecuteNonQueryAsync(cancel);
     }
 
+    /// <returns>How far a source of the log is published.</returns>
+    public async Task<long> PublishedToAsync(string log, EntrySource source, CancellationToken cancel)
+    {
+        await using var query = database.Control.CreateCommand("""
+            SELECT next_offset FROM audit.ranges WHERE log = $1 AND source = $2
+                AND checkpoint <= (SELECT published FROM audit.heads WHERE log = $1)
+            ORDER BY checkpoint DESC LIMIT 1
+            """);
+        query.Parameters.Add(new() { Value = log });
+        query.Parameters.Add(new() { Value = source.Name });
+        return await query.ExecuteScalarAsync(cancel) is long next ? next : 0;
+    }
+
+    /// <returns>Offsets of outcomes that nobody who counts has said, as far as they were found.</returns>
+    public async Task<HashSet<long>> StrangeOutcomesAsync(string log, CancellationToken cancel)
+    {
+        await using var query = database.Control.CreateCommand(
+            "SELECT place FROM audit.differences WHERE kind = 'outcome-unknown' AND log = $1 AND place IS NOT NULL");
+        query.Parameters.Add(new() { Value = log });
+        await using var rows = await query.ExecuteReaderAsync(cancel);
+        var strange = new HashSet<long>();
+        while (await rows.ReadAsync(cancel)) strange.Add(rows.GetInt64(0));
+        return strange;
+    }
+
     /// <returns>How far the log is followed; 0 when it is not.</returns>
     public async Task<long> FollowedToAsync(string log, CancellationToken cancel)
     {

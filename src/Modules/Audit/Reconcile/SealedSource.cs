@@ -13,9 +13,10 @@ internal sealed class ColdSegmentException(long checkpoint, ArchiveStoreExceptio
 
 /// <summary>A record as it was sealed.</summary>
 /// <param name="Offset">In its source.</param>
+/// <param name="Index">Of the entry in its log.</param>
 /// <param name="Event">Its bytes.</param>
 /// <param name="SealedAt">When its checkpoint was begun.</param>
-internal readonly record struct SealedRecord(long Offset, byte[] Event, DateTimeOffset SealedAt);
+internal readonly record struct SealedRecord(long Offset, long Index, byte[] Event, DateTimeOffset SealedAt);
 
 /// <summary>
 /// Reads one source of a log out of the archive, in the order of offsets, as far as it is published. Holds one segment.
@@ -122,7 +123,11 @@ internal sealed class SealedSegments(string log, AuditDatabase database, IArchiv
             var records = new List<(string Source, SealedRecord Record)>();
             using var reader = new SegmentReader(content);
             while (reader.TryRead(out var entry))
-                records.Add((entry.Source.Name, new(entry.Offset, entry.Event.ToArray(), segment.SealedAt)));
+            {
+                records.Add((
+                    entry.Source.Name, new(entry.Offset, entry.Index, entry.Event.ToArray(), segment.SealedAt)));
+            }
+
             return records.ToLookup(one => one.Source, one => one.Record, StringComparer.Ordinal);
         }
         catch (InvalidDataException e)
