@@ -108,14 +108,14 @@ internal sealed class ArchivedElection(string prefix, TimeSpan pace) : IDisposab
 
     public Task<VerificationReport> VerifyAsync(
         IReadOnlyList<VerifierKey>? keys = null, RememberedLogs? remembered = null, bool hasJwks = true,
-        byte[]? jwks = null, TimeSpan? later = null)
+        byte[]? jwks = null, TimeSpan? later = null, IArchiveStore? store = null)
     {
         remembered ??= new();
         var options = new VerifyArchiveOptions(
             new(keys ?? [.. Keys.Where(key => _hasCheckpoints || LogName.Of(key.Name) != LogName.Checkpoints)],
                 remembered.Keys), remembered, hasJwks ? ResultKeys.Parse(jwks ?? Election.Jwks) : null, 2,
             Path.GetTempPath(), new FakeTimeProvider(Noon + (later ?? TimeSpan.FromMinutes(1))));
-        return new VerifyArchive(Store, options, new()).RunAsync(TestContext.Current.CancellationToken);
+        return new VerifyArchive(store ?? Store, options, new()).RunAsync(TestContext.Current.CancellationToken);
     }
 
     /// <summary>Seals the checkpoints that were sealed before, in the log of logs.</summary>

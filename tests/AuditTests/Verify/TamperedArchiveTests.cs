@@ -31,7 +31,11 @@ public sealed class TamperedArchiveTests
                 archive.Change(key, bytes => Flip(bytes, at, mask));
                 var report = await archive.VerifyAsync();
                 archive.Change(key, bytes => Flip(bytes, at, mask));
-                return report.Findings[0].Key == key;
+                // Nothing covers the newest checkpoint of the log of logs yet: it could be anybody's, and is told.
+                return key == files.Last(one => one.StartsWith("checkpoints/", StringComparison.Ordinal)
+                    && one.EndsWith("checkpoint.json", StringComparison.Ordinal))
+                    ? report.ToText(default, 0).Contains(key, StringComparison.Ordinal)
+                    : report.Findings[0].Key == key;
             }, iter: 300, threads: 1);
         Assert.Empty((await archive.VerifyAsync()).Findings);
     }

@@ -31,7 +31,9 @@ internal static class ResultStatement
     public const string KeyStart = "results/";
 
     private const string Type = "survey-statement+jws";
-    private const int SizeBytesMax = 4 * 1024 * 1024;
+
+    /// <summary>Most bytes that are looked at: a checkpoint of each of ten thousand logs takes half.</summary>
+    public const int SizeBytesMax = 4 * 1024 * 1024;
 
     private static readonly JsonWriterOptions Writing =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };

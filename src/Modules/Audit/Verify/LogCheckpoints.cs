@@ -15,28 +15,56 @@ internal sealed record SealedCheckpoint(
 }
 
 /// <summary>Reads the checkpoints of one log in their order, and checks all that needs no entries.</summary>
-internal sealed class LogCheckpoints(IArchiveStore store, string log, TrustedKeys keys)
+/// <param name="store">The archive.</param>
+/// <param name="log">The log's name.</param>
+/// <param name="keys">What signatures are checked with.</param>
+/// <param name="isKnown">
+/// Whether there is known to be a checkpoint of a number, so that what lies in its place is not what anybody put there.
+/// </param>
+internal sealed class LogCheckpoints(IArchiveStore store, string log, TrustedKeys keys, Predicate<long> isKnown)
 {
     private readonly string _folder = LogName.Folder(log);
 
+    /// <summary>What was passed over so far.</summary>
+    public LeftOut LeftOut { get; } = new();
+
+    /// <summary>
+    /// Ends with the last one that a known key signed. What lies behind it is left out, unless there is known to be
+    /// more, or the log itself has signed a larger tree.
+    /// </summary>
     /// <exception cref="BrokenEvidenceException">The next one is missing, not signed, or does not follow.</exception>
+    /// <exception cref="ArchiveStoreException">The store did not say, or refuses to give one of them.</exception>
     public async IAsyncEnumerable<SealedCheckpoint> ReadAsync([EnumeratorCancellation] CancellationToken cancel)
     {
         SealedCheckpoint? last = null;
-        await foreach (var (number, versions) in NumbersAsync(cancel))
+        UnsignedCheckpoint? next = null, noted = null;
+        await foreach (var place in PlacesAsync(cancel))
         {
             var expected = (last?.Statement.Number ?? 0) + 1;
-            if (number != expected)
+            var (found, unsigned) = await ReadAsync(place.Number, place.Checkpoints, last, cancel);
+            LeaveOutSegments(place, expected);
+            if (found is null)
             {
-                throw new BrokenEvidenceException(new(
-                    log, last?.Statement.Size ?? 0, ArchiveKey.Checkpoint(_folder, expected),
-                    Problems.CheckpointMissing, $"Checkpoint {expected} is not in the archive, and {number} is."));
+                if (place.Number == expected) next = unsigned;
+                if (unsigned?.NotedSize > (noted?.NotedSize ?? last?.Statement.Size ?? 0)) noted = unsigned;
+                continue;
             }
 
-            var next = await ReadAsync(number, versions, last, cancel);
-            RequireFollows(next, last);
-            yield return last = next;
+            if (place.Number != expected)
+            {
+                throw next?.Failure() ?? new BrokenEvidenceException(new(
+                    log, last?.Statement.Size ?? 0, ArchiveKey.Checkpoint(_folder, expected),
+                    Problems.CheckpointMissing,
+                    $"Checkpoint {expected} is not in the archive, and {place.Number} is."));
+            }
+
+            RequireFollows(found, last);
+            yield return last = found;
         }
+
+        LeftOut.Next = next?.Why;
+        if (next is not null && isKnown((last?.Statement.Number ?? 0) + 1)) throw next.Failure();
+        if (noted is not null) await RequireGrownAsync(noted, last, cancel);
     }
 
     /// <summary>Reads one checkpoint.</summary>
@@ -44,83 +72,153 @@ internal sealed class LogCheckpoints(IArchiveStore store, string log, TrustedKey
     /// <param name="before">The one before, which it has to follow; null where that is not asked.</param>
     /// <param name="cancel">Ends it.</param>
     /// <exception cref="BrokenEvidenceException">It is missing, not signed, or does not follow.</exception>
+    /// <exception cref="ArchiveStoreException">The store did not say, or refuses to give it.</exception>
     public async Task<SealedCheckpoint> FindAsync(long number, SealedCheckpoint? before, CancellationToken cancel)
     {
         var there = await store.NewestCheckpointAsync(_folder, number - 1, number + 1, cancel);
-        var found = await ReadAsync(number, [.. there?.Versions ?? []], before, cancel);
+        var (found, unsigned) = await ReadAsync(number, [.. there?.Versions ?? []], before, cancel);
+        if (found is null)
+        {
+            throw unsigned?.Failure() ?? new BrokenEvidenceException(new(
+                log, before?.Statement.Size ?? 0, ArchiveKey.Checkpoint(_folder, number), Problems.CheckpointMissing,
+                $"Checkpoint {number}: It cannot be read."));
+        }
+
         if (before is not null || number == 1) RequireFollows(found, before);
         return found;
     }
 
-    /// <summary>Every number under which a <c>checkpoint.json</c> lies, with its versions, in order.</summary>
-    private async IAsyncEnumerable<(long Number, List<ArchivedVersion> Versions)> NumbersAsync(
-        [EnumeratorCancellation] CancellationToken cancel)
+    /// <summary>
+    /// A tree that the log signed is larger than all that is archived: the log grew while it was read, or what was
+    /// archived of it is gone. A note is public, but only once its checkpoint is archived.
+    /// </summary>
+    private async Task RequireGrownAsync(UnsignedCheckpoint noted, SealedCheckpoint? last, CancellationToken cancel)
     {
-        var (number, versions) = (0L, new List<ArchivedVersion>());
+        var number = (last?.Statement.Number ?? 0) + 1;
+        var there = await store.NewestCheckpointAsync(_folder, number - 1, number + 1, cancel);
+        var (found, _) = await ReadAsync(number, [.. there?.Versions ?? []], last, cancel);
+        if (found is null) throw noted.Failure();
+    }
+
+    /// <summary>Every number under which something lies, in order.</summary>
+    private async IAsyncEnumerable<CheckpointPlace> PlacesAsync([EnumeratorCancellation] CancellationToken cancel)
+    {
+        CheckpointPlace? place = null;
         await foreach (var version in store.ListAsync($"{_folder}/", cancel))
         {
-            if (!ArchiveKey.TryReadNumber(_folder, version.Key, out var of)
-                || version.Key != ArchiveKey.Checkpoint(_folder, of))
+            var isNumbered = ArchiveKey.TryReadNumber(_folder, version.Key, out var number) && number > 0;
+            var isCheckpoint = isNumbered && version.Key == ArchiveKey.Checkpoint(_folder, number);
+            if (!isCheckpoint && !(isNumbered && version.Key == ArchiveKey.Segment(_folder, number)))
             {
+                LeftOut.Add(version.Key);
                 continue;
             }
 
-            if (of != number && versions.Count > 0)
+            if (place?.Number != number)
             {
-                yield return (number, versions);
-                versions = [];
+                if (place is not null) yield return place;
+                place = new(number, [], []);
             }
 
-            number = of;
-            versions.Add(version);
+            (isCheckpoint ? place.Checkpoints : place.Segments).Add(version);
         }
 
-        if (versions.Count > 0) yield return (number, versions);
+        if (place is not null) yield return place;
+    }
+
+    private void LeaveOutSegments(CheckpointPlace place, long expected)
+    {
+        // One without its checkpoint is being sealed in the next place. Which of several is the log's its checkpoint
+        // says; a copy of the archive has given it another id.
+        var ownCount = place.Number == expected ? 1 : 0;
+        LeftOut.Add(ArchiveKey.Segment(_folder, place.Number), place.Segments.Count - ownCount);
     }
 
     /// <summary>Of what lies under the key, takes what is signed: anybody who may write can put more there.</summary>
-    private async Task<SealedCheckpoint> ReadAsync(
+    /// <returns>What is signed, or else what lies there instead; neither when nothing does.</returns>
+    private async Task<(SealedCheckpoint? Signed, UnsignedCheckpoint? Unsigned)> ReadAsync(
         long number, List<ArchivedVersion> versions, SealedCheckpoint? last, CancellationToken cancel)
     {
         var key = ArchiveKey.Checkpoint(_folder, number);
         var signed = new List<CheckpointDocument>();
-        Finding? refused = null;
+        UnsignedCheckpoint? unsigned = null;
+        var signedCount = 0;
         // The oldest first: what is put beside the first checkpoint later is not what its key is taken from.
         foreach (var version in Enumerable.Reverse(versions))
         {
-            var content = await store.ReadAsync(key, version.VersionId, cancel);
-            if (content is null) continue;
-            if (!CheckpointDocument.TryParse(content.Bytes, out var document)
-                || document.Statement.Number != number || document.Statement.Log != log)
+            var (document, refusal) = await ReadAsync(version, cancel);
+            if (refusal is not null)
             {
-                refused ??= Finding(Problems.CheckpointMalformed, "It is not a checkpoint of this log and number.");
+                Refuse(Problems.Unreadable, refusal.Message, refusal);
+            }
+            else if (document is null || document.Statement.Number != number || document.Statement.Log != log)
+            {
+                Refuse(Problems.CheckpointMalformed, "It is not a checkpoint of this log and number.");
             }
             else if (!IsSigned(document))
             {
-                refused ??= Finding(
+                Refuse(
                     Problems.CheckpointSignature,
-                    "No known key of the log signed it: give every key that it had by --vkey.");
+                    "No known key of the log signed it: give every key that it had by --vkey.", document: document);
             }
-            else if (signed.TrueForAll(one => one.Digest != document.Digest))
+            else
             {
-                signed.Add(document);
+                signedCount++;
+                if (signed.TrueForAll(one => one.Digest != document.Digest)) signed.Add(document);
             }
         }
 
-        if (signed.Count == 0)
-            throw new BrokenEvidenceException(refused ?? Finding(Problems.CheckpointMissing, "It cannot be read."));
+        LeftOut.Add(key, versions.Count - signedCount);
+        if (signed.Count == 0) return (null, unsigned);
         if (signed.DistinctBy(one => (one.Statement.Size, one.Statement.Root, one.Statement.LastHash)).Count() > 1)
         {
             throw new BrokenEvidenceException(Finding(
                 Problems.Fork, "Two checkpoints of this number are signed, of different trees."));
         }
 
-        return new(
+        return (new(
             signed[0], key, [.. signed.Select(one => one.Digest)],
-            [.. signed.Select(one => NoteDigest(one.Statement.Note))]);
+            [.. signed.Select(one => NoteDigest(one.Statement.Note))]), null);
+
+        void Refuse(
+            string problem, string detail, ArchiveStoreException? refusal = null, CheckpointDocument? document = null)
+        {
+            unsigned ??= new(Finding(problem, detail));
+            unsigned = unsigned with
+            {
+                Refusal = unsigned.Refusal ?? refusal,
+                NotedSize = Math.Max(unsigned.NotedSize, document is null ? 0 : NotedSize(document)),
+            };
+        }
 
         Finding Finding(string problem, string detail) =>
             new(log, last?.Statement.Size ?? 0, key, problem, $"Checkpoint {number}: {detail}");
+    }
+
+    /// <returns>The document, or what the store said when it refused to give it; neither when it is none.</returns>
+    private async Task<(CheckpointDocument? Document, ArchiveStoreException? Refusal)> ReadAsync(
+        ArchivedVersion version, CancellationToken cancel)
+    {
+        if (version.SizeBytes > CheckpointDocument.SizeBytesMax) return default;
+        try
+        {
+            var content = await store.ReadAsync(version.Key, version.VersionId, cancel);
+            return (content is not null && CheckpointDocument.TryParse(content.Bytes, out var document)
+                ? document : null, null);
+        }
+        catch (ArchiveStoreException e) when (!e.IsTransient)
+        {
+            LeftOut.AddRefused();
+            return (null, e);
+        }
+    }
+
+    /// <returns>Entries of the tree that a known key signed in the note within; 0 when none did.</returns>
+    private long NotedSize(CheckpointDocument document)
+    {
+        var (origin, size, _) = document.Statement.Note.Checkpoint;
+        return LogName.Of(origin) == log && keys.TryFind(origin, out var known) && document.IsNotedBy(known)
+            ? size : 0;
     }
 
     /// <returns>The entry for a signed note in the log of logs.</returns>

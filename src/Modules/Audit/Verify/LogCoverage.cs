@@ -10,21 +10,26 @@ internal sealed class LogCoverage
     private static readonly TimeSpan CoveredWithin = TimeSpan.FromHours(1);
 
     private readonly List<(string Log, long Number, Digest Note, long Index, string Key)> _entries = [];
+    private readonly Dictionary<string, long> _newest = new(StringComparer.Ordinal);
 
     /// <summary>Takes an entry of the log of logs.</summary>
-    public void Take(in ArchivedEntry entry) =>
+    public void Take(in ArchivedEntry entry)
+    {
         _entries.Add((entry.Topic, entry.Offset, entry.Digest, entry.Index, entry.Key));
+        // A log's checkpoints stand there without gap.
+        _newest[entry.Topic] = entry.Offset;
+    }
+
+    /// <returns>Whether a log is known to have a checkpoint of that number.</returns>
+    public bool Holds(string log, long number) => number <= _newest.GetValueOrDefault(log);
 
     /// <summary>Compares.</summary>
     /// <param name="logs">Of every other log, the notes of its checkpoints; null where there are none.</param>
     /// <param name="report">Takes what is wrong.</param>
     public void Check(IReadOnlyDictionary<string, VerifyLog?> logs, VerificationReport report)
     {
-        // A log's checkpoints stand there without gap.
-        var covered = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (log, number, note, index, key) in _entries)
         {
-            covered[log] = (int)number;
             if (!logs.TryGetValue(log, out var verified) || verified is null)
             {
                 report.Add(new Finding(LogName.Checkpoints, index, key, Problems.Rollback,
@@ -44,19 +49,18 @@ internal sealed class LogCoverage
             }
         }
 
-        RequireCovered(logs, covered, report);
+        RequireCovered(logs, report);
     }
 
     /// <summary>By the archive's own times: a copy of it is judged the same years later.</summary>
-    private static void RequireCovered(
-        IReadOnlyDictionary<string, VerifyLog?> logs, Dictionary<string, int> covered, VerificationReport report)
+    private void RequireCovered(IReadOnlyDictionary<string, VerifyLog?> logs, VerificationReport report)
     {
         var newest = logs.Values.SelectMany(log => log?.Trees ?? []).Select(tree => tree.At)
             .DefaultIfEmpty().Max();
         var uncovered = 0;
         foreach (var (log, verified) in logs)
         {
-            var first = covered.GetValueOrDefault(log);
+            var first = (int)_newest.GetValueOrDefault(log);
             if (verified is null || first >= verified.Trees.Count) continue;
             uncovered += verified.Trees.Count - first;
             if (newest - verified.Trees[first].At <= CoveredWithin) continue;

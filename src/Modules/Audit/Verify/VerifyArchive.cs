@@ -23,7 +23,10 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
     private readonly SurveyFacts _surveys = new();
     private readonly LogCoverage _coverage = new();
     private readonly ConcurrentDictionary<string, VerifyLog?> _logs = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, LeftOut> _leftOut = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<int, PartitionRecount> _partitions = new();
+
+    private bool _hasCheckpoints;
 
     /// <exception cref="ArchiveStoreException">The store did not answer.</exception>
     public async Task<VerificationReport> RunAsync(CancellationToken cancel)
@@ -33,7 +36,8 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
         using var decided = new DecidedVotes(options.TemporaryDirectory);
         // In this order, so that each can only be ahead of those before it while the platform goes on: what is stated,
         // the checkpoints that were shown, the events that say how surveys ended, the votes.
-        var hasCheckpoints = await VerifyAsync(LogName.Checkpoints, _coverage.Take, cancel);
+        var isCovered = await VerifyAsync(LogName.Checkpoints, _coverage.Take, cancel);
+        _hasCheckpoints = isCovered && _logs[LogName.Checkpoints] is not null;
         var hasEvents = await VerifyAsync(LogName.Events, _surveys.Take, cancel);
         var votes = await VoteLogsAsync(cancel);
         await Parallel.ForEachAsync(
@@ -43,9 +47,10 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
 
         RequireRemembered();
         RequireGiven();
-        if (hasCheckpoints) _coverage.Check(_logs.Where(log => log.Key != LogName.Checkpoints).ToDictionary(), _report);
+        if (isCovered) _coverage.Check(_logs.Where(log => log.Key != LogName.Checkpoints).ToDictionary(), _report);
+        SayLeftOut();
         CheckDecided(decided, cancel);
-        if (hasEvents && _partitions.Count == votes.Count)
+        if (hasEvents && _partitions.Count == votes.Count(log => _logs[log] is not null))
             await CheckResultsAsync(statements, cancel);
         else
             _report.Note("Results were not compared: not every log could be read to its end.");
@@ -55,11 +60,13 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
 
     private async Task<List<string>> VoteLogsAsync(CancellationToken cancel)
     {
-        var found = new List<string>();
+        var (found, others) = (new List<string>(), new List<string>());
         await foreach (var folder in store.FoldersAsync("votes", cancel))
+            (LogName.TryPartition(folder, out _) ? found : others).Add(folder);
+        if (others.Count > 0)
         {
-            if (LogName.TryPartition(folder, out _)) found.Add(folder);
-            else _report.Note($"votes/{folder} is no log and was not looked at.");
+            _report.Note($"{others.Count} folders below votes/ are no logs and were not looked at; "
+                + $"the first: votes/{others[0]}.");
         }
 
         return found;
@@ -69,9 +76,12 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
     private Task<bool> VerifyAsync(string log, EntryVisitor visit, CancellationToken cancel) =>
         _report.CollectAsync(async () =>
         {
-            var verify = new VerifyLog(store, log, options.Keys, options.Remembered, progress);
+            var verify = new VerifyLog(
+                store, log, options.Keys, options.Remembered, progress, number => IsKnown(log, number));
             _logs[log] = verify;
-            if (await verify.RunAsync(visit, cancel) is { } verified) _report.Add(verified);
+            var verified = await verify.RunAsync(visit, cancel);
+            _leftOut[log] = verify.LeftOut;
+            if (verified is not null) _report.Add(verified);
             else _logs[log] = null;
         });
 
@@ -79,8 +89,10 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
     {
         LogName.TryPartition(log, out var partition);
         var recount = new PartitionRecount(log, partition, _surveys, decided);
-        var isWhole = await VerifyAsync(log, recount.Take, cancel)
-            && Finish(recount, log);
+        var isRead = await VerifyAsync(log, recount.Take, cancel);
+        // Nothing in it is the log's: it has no votes, or is none of the platform's.
+        if (_logs[log] is null) return;
+        var isWhole = isRead && Finish(recount, log);
         _report.Add(recount.Counts);
         if (isWhole) _partitions[partition] = recount;
         foreach (var offset in recount.DismissedBallots)
@@ -101,6 +113,23 @@ internal sealed class VerifyArchive(IArchiveStore store, VerifyArchiveOptions op
         {
             _report.Add(_logs[log]?.Locate(e.Finding) ?? e.Finding);
             return false;
+        }
+    }
+
+    /// <summary>
+    /// Who may only put can put anything anywhere, but cannot take away what the log of logs says that there is. So
+    /// that decides what is missed and what is only left out. Where it could not be read nothing tells one from the
+    /// other; of its own checkpoints it says nothing.
+    /// </summary>
+    private bool IsKnown(string log, long number) => log == LogName.Checkpoints
+        ? number == 1
+        : !_hasCheckpoints || _coverage.Holds(log, number);
+
+    private void SayLeftOut()
+    {
+        foreach (var (log, leftOut) in _leftOut.OrderBy(log => log.Key, StringComparer.Ordinal))
+        {
+            if (leftOut.Note(log) is { } note) _report.Note(note);
         }
     }
 

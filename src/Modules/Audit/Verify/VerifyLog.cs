@@ -9,8 +9,10 @@ namespace Audit;
 /// <param name="keys">What signatures are checked with.</param>
 /// <param name="remembered">What an earlier run saw; takes what this one sees.</param>
 /// <param name="progress">Is told of entries.</param>
+/// <param name="isKnown">As for <see cref="LogCheckpoints"/>; by default every number is.</param>
 internal sealed class VerifyLog(
-    IArchiveStore store, string log, TrustedKeys keys, RememberedLogs remembered, VerifyProgress progress)
+    IArchiveStore store, string log, TrustedKeys keys, RememberedLogs remembered, VerifyProgress progress,
+    Predicate<long>? isKnown = null)
 {
     private TreeFrontier _tree = new();
     private readonly List<long> _firstIndexes = [];
@@ -26,6 +28,9 @@ internal sealed class VerifyLog(
     /// <summary>As the checkpoints say; null until one was read.</summary>
     public string? Origin { get; private set; }
 
+    /// <summary>What lies in the log's folder and is no part of it.</summary>
+    public LeftOut LeftOut { get; private set; } = new();
+
     /// <summary>Whether something was wrong, so that nothing is known of what follows.</summary>
     public bool IsBroken { get; private set; } = true;
 
@@ -35,7 +40,9 @@ internal sealed class VerifyLog(
     /// <exception cref="BrokenEvidenceException">The first thing that is not as it must be.</exception>
     public async Task<VerifiedLog?> RunAsync(EntryVisitor visit, CancellationToken cancel)
     {
-        await using var checkpoints = new LogCheckpoints(store, log, keys).ReadAsync(cancel).GetAsyncEnumerator(cancel);
+        var documents = new LogCheckpoints(store, log, keys, isKnown ?? (static _ => true));
+        LeftOut = documents.LeftOut;
+        await using var checkpoints = documents.ReadAsync(cancel).GetAsyncEnumerator(cancel);
         SealedCheckpoint? newest = null;
         // The next object is on its way while this one is looked through.
         var next = LoadAsync(checkpoints, cancel);

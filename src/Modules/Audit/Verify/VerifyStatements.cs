@@ -24,6 +24,8 @@ internal sealed class VerifyStatements(IArchiveStore store, TrustedKeys keys, Ve
     public static readonly TimeSpan StatedWithin = TimeSpan.FromHours(1);
 
     private readonly SortedDictionary<int, List<ArchivedVersion>> _versions = [];
+    private readonly Dictionary<int, ArchiveStoreException> _refusals = [];
+    private readonly LeftOut _leftOut = new();
 
     /// <summary>
     /// Lists what there is. To be called before logs are read: of whatever is stated by now, they hold everything.
@@ -33,7 +35,7 @@ internal sealed class VerifyStatements(IArchiveStore store, TrustedKeys keys, Ve
         await foreach (var version in store.ListAsync(ResultStatement.KeyStart, cancel))
         {
             if (!TrySurvey(version.Key, out var survey))
-                report.Note($"{version.Key} is no statement and was not looked at.");
+                _leftOut.Add(version.Key);
             else if (_versions.TryGetValue(survey, out var versions))
                 versions.Add(version);
             else
@@ -53,21 +55,37 @@ internal sealed class VerifyStatements(IArchiveStore store, TrustedKeys keys, Ve
         var known = read.Logs.GetValueOrDefault(LogName.Events)?.Origin is { } origin
             && keys.TryFind(origin, out var found) ? found : [];
         foreach (var (survey, versions) in _versions)
-            standings.Add(survey, await CheckAsync(survey, versions, known, read, cancel));
+        {
+            if (await CheckAsync(survey, versions, known, read, cancel) is { } standing)
+                standings.Add(survey, standing);
+        }
+
         foreach (var result in read.Surveys.Results)
         {
             if (standings.ContainsKey(result.Survey)) continue;
             var isLate = now - ArchivedAt(result, read) > StatedWithin;
             standings.Add(result.Survey, isLate ? ResultStanding.Broken : ResultStanding.NotYetStated);
             if (!isLate) continue;
-            Add(result.Survey, read, Problems.StatementMissing,
-                "is not there, though everything was archived more than an hour ago.");
+            // Nobody can tell what it says.
+            if (_refusals.TryGetValue(result.Survey, out var refusal)) throw refusal;
+            if (_versions.ContainsKey(result.Survey))
+            {
+                Add(result.Survey, read, Problems.StatementSignature,
+                    "is not signed by a known key of the log of events.");
+            }
+            else
+            {
+                Add(result.Survey, read, Problems.StatementMissing,
+                    "is not there, though everything was archived more than an hour ago.");
+            }
         }
 
+        if (_leftOut.Note(ResultStatement.KeyStart) is { } note) report.Note(note);
         return standings;
     }
 
-    private async Task<ResultStanding> CheckAsync(
+    /// <returns>Null when nothing that lies there is signed: it says nothing.</returns>
+    private async Task<ResultStanding?> CheckAsync(
         int survey, List<ArchivedVersion> versions, IReadOnlyList<VerifierKey> known, ArchiveRead read,
         CancellationToken cancel)
     {
@@ -75,17 +93,39 @@ internal sealed class VerifyStatements(IArchiveStore store, TrustedKeys keys, Ve
         foreach (var version in versions)
         {
             // Of what lies under the key, what is signed counts: anybody who may write can put more there.
-            var content = await store.ReadAsync(version.Key, version.VersionId, cancel);
-            if (content is null || !ResultStatement.TryOpen(content.Bytes, known, out var payload)) continue;
+            if (await OpenAsync(survey, version, known, cancel) is not { } payload)
+            {
+                _leftOut.Add(version.Key);
+                continue;
+            }
+
             signed++;
             if (Contradiction(survey, payload, read) is not { } contradiction) continue;
             wrong++;
             Add(survey, read, Problems.Statement, contradiction);
         }
 
-        if (signed == 0)
-            Add(survey, read, Problems.StatementSignature, "is not signed by a known key of the log of events.");
-        return signed > 0 && wrong == 0 ? ResultStanding.Stated : ResultStanding.Broken;
+        if (signed == 0) return null;
+        return wrong == 0 ? ResultStanding.Stated : ResultStanding.Broken;
+    }
+
+    /// <returns>What a statement says that is signed; null for everything else.</returns>
+    private async Task<byte[]?> OpenAsync(
+        int survey, ArchivedVersion version, IReadOnlyList<VerifierKey> known, CancellationToken cancel)
+    {
+        if (version.SizeBytes > ResultStatement.SizeBytesMax) return null;
+        try
+        {
+            var content = await store.ReadAsync(version.Key, version.VersionId, cancel);
+            return content is not null && ResultStatement.TryOpen(content.Bytes, known, out var payload)
+                ? payload : null;
+        }
+        catch (ArchiveStoreException e) when (!e.IsTransient)
+        {
+            _leftOut.AddRefused();
+            _refusals.TryAdd(survey, e);
+            return null;
+        }
     }
 
     private static string? Contradiction(int survey, byte[] payload, ArchiveRead read)
