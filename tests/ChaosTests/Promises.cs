@@ -10,8 +10,7 @@ internal static class Promises
     /// <summary>Waits until counting is done, then holds everything against everything.</summary>
     public static async Task<Ledger> AssertKeptAsync(this Site site, params Election[] elections)
     {
-        await site.SettleAsync();
-        var ledger = await Ledger.ReadAsync(site);
+        var ledger = await SettledAsync(site);
         ledger.AssertEveryRecordHasItsEnding();
         ledger.AssertOutcomesAreComplete();
         var ended = ledger.Endings.Values.Where(ending => ending.Kind is "counted" || ending.Reason is "duplicate")
@@ -20,6 +19,22 @@ internal static class Promises
         Assert.DoesNotContain(site.Promised, voteId => !ended.Contains(voteId));
         foreach (var election in elections) await AssertTalliesAgreeAsync(site, election);
         return ledger;
+    }
+
+    /// <returns>
+    /// Everything of one moment: a survey that an earlier test has finished gets its fences whenever it does.
+    /// </returns>
+    private static async Task<Ledger> SettledAsync(Site site)
+    {
+        Ledger? ledger = null;
+        await Until.HoldsAsync("the log stands still", async () =>
+        {
+            var before = (await site.LogAsync("votes")).Count;
+            await site.SettleAsync();
+            ledger = await Ledger.ReadAsync(site);
+            return before == ledger.Records.Count && (await site.LogAsync("votes")).Count == before;
+        });
+        return ledger!;
     }
 
     /// <summary>Live result = tallies = a recount of the rows, of which there is one a voter.</summary>

@@ -42,6 +42,9 @@ public sealed class ObjectStore
     /// <exception cref="ProcessFailedException">It could not be started; holds the script's last output.</exception>
     public static Task<ObjectStore> SharedAsync() => Shared.Value;
 
+    /// <summary>How it is named in environment variables.</summary>
+    public string Connection => $"ServiceUrl={ServiceUrl};AccessKey={AccessKey};SecretKey={SecretKey};Region={Region}";
+
     /// <summary>Settings of a <c>voting-host</c> whose archive is a bucket here, kept for a day.</summary>
     public Dictionary<string, string> Settings(string bucket) => new()
     {

@@ -20,6 +20,7 @@ public sealed class BenchTests
         start.Environment["VOTING_HOST"] = Programs.Host;
         start.Environment["VOTING_SANDBOX"] = Programs.Sandbox;
         start.Environment["VOTING_BENCH_POSTGRES"] = await Postgres.ConnectionStringAsync();
+        start.Environment["VOTING_BENCH_S3"] = (await ObjectStore.SharedAsync()).Connection;
         start.Environment.TryAdd("DOTNET_ROOT", Programs.DotnetRoot);
 
         using var process = Process.Start(start)!;
@@ -32,8 +33,8 @@ public sealed class BenchTests
         var report = JsonElement.Parse(output);
         Assert.Equal(
             [
-                "casting", "counting", "counting-whole", "streams", "freshness", "growth", "archiving", "verifying",
-                "proving",
+                "casting", "counting", "counting-whole", "streams", "freshness", "growth", "archiving", "requests",
+                "verifying", "proving",
             ],
             Names(report.GetProperty("rows")));
         Assert.All(Numbers(report), number => Assert.True(double.IsFinite(number)));

@@ -8,7 +8,7 @@ internal static class Measuring
     public static readonly string[] Names =
     [
         CastingRow.Name, CountingRow.Name, WholeCountingRow.Name, StreamsRow.Name, FreshnessRow.Name, GrowthRow.Name,
-        ArchivingRow.Name, VerifyingRow.Name, ProvingRow.Name,
+        ArchivingRow.Name, RequestsRow.Name, VerifyingRow.Name, ProvingRow.Name,
     ];
 
     /// <param name="only">One of <see cref="Names"/>, or null for all.</param>
@@ -38,6 +38,7 @@ internal static class Measuring
         }
 
         await AddAsync(ArchivingRow.Name, ArchivingRow.MeasureAsync);
+        await AddAsync(RequestsRow.Name, RequestsRow.MeasureAsync);
         await AddAsync(VerifyingRow.Name, VerifyingRow.MeasureAsync);
         await AddAsync(ProvingRow.Name, ProvingRow.MeasureAsync);
         return new(

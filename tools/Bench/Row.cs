@@ -78,9 +78,9 @@ internal sealed record Sizes(bool Quick)
     /// Votes that are sealed, with their outcomes, while that is watched once, of each of the partitions: a full
     /// segment.
     /// </summary>
-    public int ArchivedAPartition => Quick ? 50 : 5_000;
+    public int ArchivedAPartition => Quick ? 50 : 10_000;
 
-    /// <summary>Votes that are verified, with their outcomes, of each of the partitions: two full segments.</summary>
+    /// <summary>Votes that are verified, with their outcomes, of each of the partitions: a full segment.</summary>
     public int VerifiedAPartition => Quick ? 50 : 10_000;
 
     /// <summary>Votes of which the proof is asked for.</summary>

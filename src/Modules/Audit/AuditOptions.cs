@@ -16,9 +16,12 @@ internal sealed class AuditOptions
         ErrorMessage = "Audit__Origin is an address without scheme, such as example.org/voting")]
     public string Origin { get; set; } = "voting.localhost";
 
-    /// <summary>Most entries of a segment. So many are sealed at once; fewer wait for others to join them.</summary>
+    /// <summary>
+    /// Most entries of a segment: 10,000 votes with their outcomes. So many are sealed at once; fewer wait for others
+    /// to join them.
+    /// </summary>
     [Range(1, 100_000)]
-    public int SealEntryCountMax { get; set; } = 10_000;
+    public int SealEntryCountMax { get; set; } = 20_000;
 
     /// <summary>How long the first waiting entry waits for others before they are sealed.</summary>
     [Range(typeof(TimeSpan), "00:00:00.050", "00:01:00")]

@@ -12,10 +12,6 @@ internal static class ArchivingRow
 
     private const double EntriesACoreMin = 50_000;
 
-    // Each checkpoint: the segment, is there a newer one, the checkpoint itself; and search reads the segment.
-    private const int RequestsACheckpoint = 4;
-    private const double RequestsAMillionVotesMax = 1_000;
-
     // Nothing is sealed before a segment is full, however slow the machine is: of a quick run none would ever be.
     private static readonly Dictionary<string, string> Full = new() { ["Audit__SealAfter"] = "00:01:00" };
 
@@ -48,13 +44,10 @@ internal static class ArchivingRow
         var (cpu, databaseCpu) = (runs.Median(run => run.Cpu), runs.Median(run => run.DatabaseCpu));
         await ArchivedVotes.SealedAsync(site, (long)window * windows, cancel);
         var (bytes, checkpoints) = ArchivedVotes.Stored(site, (long)window * windows);
-        var requests = checkpoints * RequestsACheckpoint * ArchivedVotes.EntriesAVote * 1_000_000;
         return new(Name, "log → sealed segments, by role audit; floor: SHA-256 of entry, link, leaf and node",
         [
             new("entries a core", "entries/s", 1_000_000 / floor, 1_000_000 / cpu,
                 new($"≥ {EntriesACoreMin:#,0}", measure => measure.Us >= EntriesACoreMin)),
-            new("requests to the store", "a million votes", null, requests,
-                new($"≤ {RequestsAMillionVotesMax:#,0}", measure => measure.Us <= RequestsAMillionVotesMax)),
             new("stored a vote, with its outcome", "bytes", null, ArchivedVotes.EntriesAVote * bytes, null),
         ],
         new Dictionary<string, double>

@@ -67,6 +67,12 @@ internal sealed class Site : IAsyncDisposable
         return host;
     }
 
+    /// <summary>Runs a verb of <c>voting-host</c> to its end.</summary>
+    public Task RunAsync(
+        IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> settings, CancellationToken cancel) =>
+        ChildProgram.RunAsync(
+            Programs.Host, arguments, new Dictionary<string, string>(_settings.Concat(settings)), cancel);
+
     /// <summary>Signs voters in, through the real endpoints.</summary>
     /// <returns>Their access tokens.</returns>
     public async Task<string[]> NewVotersAsync(int count, HostProgram at, CancellationToken cancel)
