@@ -97,7 +97,7 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
 
         var archive = await SealedArchive.ReadAsync(Store, Log, isPure: false);
         archive.AssertHoldsOnce(site);
-        await archive.AssertIsInTablesAsync(site, auditor);
+        await archive.AssertIsInTablesAsync(site, auditor.Heads, auditor.Tiles);
     }
 
     [Theory]

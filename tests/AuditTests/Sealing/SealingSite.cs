@@ -62,6 +62,10 @@ internal sealed class SealingSite : IAsyncDisposable
         return new(database, store, open);
     }
 
+    /// <summary>One whose auditors are processes: their database, with as many partitions.</summary>
+    public static SealingSite Of(Installation installation, IArchiveStore store) =>
+        new(installation.Database, store, null);
+
     /// <summary>Settings under which little is waited for and several checkpoints come about.</summary>
     public static AuditOptions Quick => new()
     {

@@ -63,7 +63,7 @@ public sealed class SignedMeanwhileTests(Postgres postgres) : IDisposable
 
         var archive = await SealedArchive.ReadAsync(Store, Log, isPure: false);
         archive.AssertHoldsOnce(site);
-        await archive.AssertIsInTablesAsync(site, auditor);
+        await archive.AssertIsInTablesAsync(site, auditor.Heads, auditor.Tiles);
     }
 
     /// <returns>Keys of the log's checkpoints.</returns>
