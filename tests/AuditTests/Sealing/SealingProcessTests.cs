@@ -103,10 +103,12 @@ public sealed class SealingProcessTests(Postgres postgres) : IAsyncLifetime
     {
         var first = await StartAsync();
         await _site.SettledAsync();
-        // One has stored a segment and not moved the head; the other has moved the head and not stored the checkpoint.
+        // It has stored the segment of one log; found no newer checkpoint of the next, and will move the head now; moved
+        // the head of the last, and not stored the checkpoint.
         Held[] held =
         [
             _proxy.Hold("PUT segment", Sealed[0].Folder, isDone: true),
+            _proxy.Hold("LIST", Sealed[2].Folder, isDone: true),
             _proxy.Hold("PUT checkpoint", Sealed[1].Folder, isDone: false),
         ];
         await _site.AppendEverywhereAsync(30);
@@ -198,10 +200,11 @@ public sealed class SealingProcessTests(Postgres postgres) : IAsyncLifetime
             .Sum(line => double.Parse(
                 line[(line.LastIndexOf('}') + 1)..].Trim().Split(' ')[0], CultureInfo.InvariantCulture));
 
-    private Task BlockedAsync() => SealingSite.UntilAsync("the process waits for a lock", () => _site.ReadAsync<bool>("""
-        SELECT count(*) > 0 FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'
-        """));
+    private Task BlockedAsync() =>
+        SealingSite.UntilAsync("the process waits for a lock", () => _site.ReadAsync<bool>("""
+            SELECT count(*) > 0 FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'
+            """));
 
     private Task EndBlockedAsync() => _site.ExecuteAsync("""
         SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity

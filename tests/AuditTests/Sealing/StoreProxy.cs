@@ -94,7 +94,8 @@ internal sealed class StoreProxy : IAsyncDisposable
     private async Task<HttpResponseMessage> AskAsync(HttpContext context, string target)
     {
         // As it was signed: nothing of it is written in other words.
-        var to = new Uri(_store + target, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        var to = new Uri(
+            _store + target, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
         using var request = new HttpRequestMessage(new(context.Request.Method), to);
         using var body = new MemoryStream();
         await context.Request.Body.CopyToAsync(body, CancellationToken.None);
