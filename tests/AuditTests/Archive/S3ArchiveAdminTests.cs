@@ -100,6 +100,8 @@ public sealed class S3ArchiveAdminTests
                             Filter = new() { LifecycleFilterPredicate = new LifecyclePrefixPredicate { Prefix = "" } },
                             Expiration = new() { Days = 5 },
                         },
+                        ToGlacier("photos", new LifecyclePrefixPredicate { Prefix = "photos/" }),
+                        ToGlacier("old", new LifecycleTagPredicate { Tag = new() { Key = "old", Value = "x" } }),
                     ],
                 },
             }, end));
@@ -127,6 +129,15 @@ public sealed class S3ArchiveAdminTests
             Assert.Single(await new S3ArchiveAdmin(bucket.Link, Days + 1).DifferencesAsync(Cancel)),
             StringComparison.Ordinal);
     }
+
+    /// <summary>Moves a part of the objects only.</summary>
+    private static LifecycleRule ToGlacier(string id, LifecycleFilterPredicate of) => new()
+    {
+        Id = id,
+        Status = LifecycleRuleStatus.Enabled,
+        Filter = new() { LifecycleFilterPredicate = of },
+        Transitions = [new() { Days = 30, StorageClass = S3StorageClass.Glacier }],
+    };
 
     private static async Task<LifecycleConfiguration> LifecycleAsync(TestBucket bucket) =>
         (await bucket.AskAsync((s3, end) => s3.GetLifecycleConfigurationAsync(

@@ -90,6 +90,48 @@ public sealed class CheckpointDocumentTests
     }
 
     [Fact]
+    public void Another_spelling_of_the_same_bytes_is_refused_though_it_is_signed()
+    {
+        // Whatever its length, one of three has unused bits in its last sign.
+        foreach (var length in new[] { 1, 2, 3 })
+        {
+            var statement = Statement with { Segment = Statement.Segment with { VersionId = new('v', length) } };
+            var (header, payload, _) = Parts(CheckpointDocument.Sign(statement, Signer).Bytes);
+            foreach (var (spelled, isOther) in new[] { (payload, false), (Respelled(payload), true) })
+            {
+                var signature = Base64Url.EncodeToString(Signer.Sign($"{header}.{spelled}").Bytes.Span);
+                var bytes = Encoding.ASCII.GetBytes(
+                    $$"""{"payload":"{{spelled}}","protected":"{{header}}","signature":"{{signature}}"}""");
+
+                Assert.Equal(!isOther || spelled == payload, CheckpointDocument.TryParse(bytes, out _));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_results_statement_has_one_spelling_though_another_one_is_signed()
+    {
+        var others = 0;
+        foreach (var result in new[] { "a", "ab", "abc" })
+        {
+            var signed = ResultStatement.Sign(
+                new(7, LogName.Events, 5, default, []),
+                new(1, 0, [], new Dictionary<int, long>(), result), [], DateTimeOffset.UnixEpoch, Signer);
+            var (header, payload, _) = Parts(signed);
+            var spelled = Respelled(payload);
+            var signature = Base64Url.EncodeToString(Signer.Sign($"{header}.{spelled}").Bytes.Span);
+            var bytes = Encoding.ASCII.GetBytes(
+                $$"""{"payload":"{{spelled}}","protected":"{{header}}","signature":"{{signature}}"}""");
+
+            Assert.True(ResultStatement.TryOpen(signed, [Signer.Verifier], out _));
+            Assert.Equal(spelled == payload, ResultStatement.TryOpen(bytes, [Signer.Verifier], out _));
+            if (spelled != payload) others++;
+        }
+
+        Assert.Equal(2, others);
+    }
+
+    [Fact]
     public void Another_key_another_log_and_another_note_are_refused()
     {
         var (stranger, other) = (Signers.Log("stranger.example/log"), Signers.Log("voting.localhost/votes-08"));
@@ -144,5 +186,20 @@ public sealed class CheckpointDocumentTests
         Assert.Contains(part, text, StringComparison.Ordinal);
         Assert.False(CheckpointStatement.TryParse(
             Encoding.UTF8.GetBytes(text.Replace(part, other, StringComparison.Ordinal)), out _));
+    }
+
+    private static (string Header, string Payload, string Signature) Parts(ReadOnlyMemory<byte> document)
+    {
+        using var json = JsonDocument.Parse(document);
+        return (Member("protected"), Member("payload"), Member("signature"));
+
+        string Member(string name) => json.RootElement.GetProperty(name).GetString()!;
+    }
+
+    /// <returns>The same bytes with an unused bit set; the same text where no bit is unused.</returns>
+    private static string Respelled(string text)
+    {
+        const string Signs = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        return text.Length % 4 == 0 ? text : text[..^1] + Signs[Signs.IndexOf(text[^1], StringComparison.Ordinal) | 1];
     }
 }

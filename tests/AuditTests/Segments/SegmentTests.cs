@@ -147,6 +147,12 @@ public sealed class SegmentTests
     [InlineData("""{"index":0,"previous":"P","hash":"P",V"offset":1,"text":1}""", false)]
     [InlineData("""{"index":0,"previous":"P","hash":"P",V"offset":1,"text":"a""b"}""", false)]
     [InlineData("""{"index":0,"previous":"P","hash":"P",V"offset":1,"bytes":"*"}""", false)]
+    [InlineData("""{"index":0,"previous":"P","hash":"P",V"offset":1,"bytes":"_w"}""", true)]
+    [InlineData("""{"index":0,"previous":"P","hash":"P",V"offset":1,"bytes":"_x"}""", false)]
+    [InlineData("""{"index":0,"previous":"P","hash":"P",V"offset":1,"bytes":"_w=="}""", false)]
+    [InlineData("""{"index":0,"previous":"P","hash":"P",V"offset":1,"bytes":"_ w"}""", false)]
+    [InlineData("""{"index":0,"previous":"P","hash":"Q",V"offset":1,"event":{}}""", false)]
+    [InlineData("""{"index":0,"previous":"Q","hash":"P",V"offset":1,"event":{}}""", false)]
     [InlineData("""{"index":0,"previous":"P","hash":"P","log":"votes-07","checkpoint":1,"text":"a"}""", true)]
     [InlineData("""{"index":0,"previous":"P","hash":"P","log":"votes-07","offset":1,"text":"a"}""", false)]
     [InlineData(" ", false)]
@@ -155,6 +161,8 @@ public sealed class SegmentTests
     {
         using var zstd = new Compressor();
         var lines = Utf8(line.Replace("\"P\"", $"\"{new string('A', 43)}\"", StringComparison.Ordinal)
+            // The same bytes, with unused bits that are not zero.
+            .Replace("\"Q\"", $"\"{new string('A', 42)}B\"", StringComparison.Ordinal)
             .Replace(",V", ",\"topic\":\"votes\",\"partition\":7,", StringComparison.Ordinal) + "\n");
         var bytes = zstd.Wrap(lines).ToArray();
 

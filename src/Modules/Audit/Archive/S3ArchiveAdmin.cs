@@ -147,8 +147,25 @@ internal sealed class S3ArchiveAdmin(S3Link link, int retentionDays) : IArchiveA
     };
 
     private static bool MovesToGlacier(LifecycleRule rule) => rule.Status == LifecycleRuleStatus.Enabled
+        && IsOfAll(rule)
         && (rule.Transitions ?? []).Any(transition =>
             transition.Days <= TransitionDays && transition.StorageClass == S3StorageClass.Glacier);
+
+    /// <returns>Whether it reaches every object: one with a tag, a size or a part of the keys leaves some out.</returns>
+    private static bool IsOfAll(LifecycleRule rule) => rule.Filter switch
+    {
+        null => string.IsNullOrEmpty(OldPrefix(rule)),
+        { And: not null } or { Tag: not null } or { ObjectSizeGreaterThan: > 0 } or { ObjectSizeLessThan: > 0 } => false,
+        { LifecycleFilterPredicate: null or LifecyclePrefixPredicate { Prefix: null or "" } } filter =>
+            string.IsNullOrEmpty(filter.Prefix),
+        _ => false,
+    };
+
+    // Rules without a filter have what came before filters: some servers still answer with it.
+    private static string OldPrefix(LifecycleRule rule) =>
+#pragma warning disable CS0618
+        rule.Prefix;
+#pragma warning restore CS0618
 
     private static bool Deletes(LifecycleRule rule) => rule.Status == LifecycleRuleStatus.Enabled
         && (rule.Expiration is { Days: > 0 } or { Date: not null }

@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -61,16 +60,16 @@ internal sealed record ArchivedCount(long Indexed, SurveyFigures Reconciled, lon
         try
         {
             if (facts.Statement.Split('.') is not [var header, var body, var signature]) return false;
-            using var named = JsonDocument.Parse(Base64Url.DecodeFromChars(header));
+            using var named = JsonDocument.Parse(StrictText.FromBase64Url(header));
             var key = keys.FirstOrDefault(one => one.KeyId == named.RootElement.GetProperty("kid").GetString());
             if (named.RootElement.GetProperty("typ").GetString() != "survey-result+jwt"
                 || key?.Verify(
-                    Encoding.ASCII.GetBytes($"{header}.{body}"), Base64Url.DecodeFromChars(signature)) is not true)
+                    Encoding.ASCII.GetBytes($"{header}.{body}"), StrictText.FromBase64Url(signature)) is not true)
             {
                 return false;
             }
 
-            using var json = JsonDocument.Parse(Base64Url.DecodeFromChars(body));
+            using var json = JsonDocument.Parse(StrictText.FromBase64Url(body));
             var said = json.RootElement;
             var votes = said.GetProperty("votes").EnumerateObject().ToDictionary(
                 vote => int.Parse(vote.Name, NumberStyles.None, CultureInfo.InvariantCulture),

@@ -104,15 +104,15 @@ internal static class ResultStatement
         {
             using var json = JsonDocument.Parse(bytes);
             var (header, body) = (Member(json, "protected"), Member(json, "payload"));
-            using var said = JsonDocument.Parse(Base64Url.DecodeFromChars(header));
+            using var said = JsonDocument.Parse(StrictText.FromBase64Url(header));
             if (Member(said, "alg") != "EdDSA" || Member(said, "typ") != Type) return false;
             var named = Member(said, "kid");
-            var signature = Base64Url.DecodeFromChars(Member(json, "signature"));
+            var signature = StrictText.FromBase64Url(Member(json, "signature"));
             var signed = keys.Any(key => KeyId(key) == named
                 && key.Verifies($"{header}.{body}", new(key.Name, key.Id, signature)));
             if (!signed || !bytes.Span.SequenceEqual(File(header, body, Base64Url.EncodeToString(signature))))
                 return false;
-            payload = Base64Url.DecodeFromChars(body);
+            payload = StrictText.FromBase64Url(body);
             return true;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException

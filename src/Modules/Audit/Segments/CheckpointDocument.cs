@@ -68,14 +68,14 @@ internal sealed class CheckpointDocument
         {
             using var json = JsonDocument.Parse(bytes);
             var (header, payload) = (Member(json, "protected"), Member(json, "payload"));
-            if (!TryKey(Base64Url.DecodeFromChars(header), out var key)
-                || !CheckpointStatement.TryParse(Base64Url.DecodeFromChars(payload), out var statement))
+            if (!TryKey(StrictText.FromBase64Url(header), out var key)
+                || !CheckpointStatement.TryParse(StrictText.FromBase64Url(payload), out var statement))
             {
                 return false;
             }
 
             var signature = new NoteSignature(
-                key.Name, key.Id, Base64Url.DecodeFromChars(Member(json, "signature")));
+                key.Name, key.Id, StrictText.FromBase64Url(Member(json, "signature")));
             document = Of(statement, key, $"{header}.{payload}", signature);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException
@@ -134,7 +134,7 @@ internal sealed class CheckpointDocument
         using var json = JsonDocument.Parse(header);
         var x = json.RootElement.GetProperty("jwk").GetProperty("x").GetString();
         if (json.RootElement.GetProperty("kid").GetString()?.Split('+') is not [{ Length: > 0 } name, _]
-            || !VerifierKey.TryCreate(NoteKeyType.Log, name, Base64Url.DecodeFromChars(x), out key))
+            || !VerifierKey.TryCreate(NoteKeyType.Log, name, StrictText.FromBase64Url(x), out key))
         {
             return false;
         }

@@ -160,7 +160,7 @@ internal sealed record CheckpointStatement
     private static string String(JsonElement json, string name) =>
         json.GetProperty(name).GetString() ?? throw new FormatException($"{name} is null.");
 
-    private static Digest Hash(JsonElement json) => new(Base64Url.DecodeFromChars(json.GetString()));
+    private static Digest Hash(JsonElement json) => new(StrictText.FromBase64Url(json.GetString()));
 
     private static string Text(in Digest digest) => Base64Url.EncodeToString(digest.Span);
 }

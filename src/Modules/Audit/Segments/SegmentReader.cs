@@ -17,6 +17,9 @@ internal sealed class SegmentReader : IDisposable
     private const int LineSizeBytesMax = 6 * 1024 * 1024;
     private const int BlockSizeBytes = 128 * 1024;
 
+    // The last sign of 32 bytes in base64url holds four bits of them, and two that are zero.
+    private static readonly SearchValues<byte> LastSigns = SearchValues.Create("AEIMQUYcgkosw048"u8);
+
     private readonly DecompressionStream _unpacked;
     private byte[] _block = new byte[BlockSizeBytes];
     private int _from;
@@ -155,7 +158,11 @@ internal sealed class SegmentReader : IDisposable
         var bytes = new byte[Base64Url.GetMaxDecodedLength(rest.Length - 2)];
         var status = Base64Url.DecodeFromUtf8(rest[..^2], bytes, out _, out var length);
         @event = bytes.AsMemory(0, length);
-        return status is OperationStatus.Done;
+        if (status is not OperationStatus.Done) return false;
+        // The framework takes other spellings as well.
+        var again = new byte[Base64Url.GetEncodedLength(length)];
+        return Base64Url.EncodeToUtf8(bytes.AsSpan(0, length), again) == again.Length
+            && rest[..^2].SequenceEqual(again);
     }
 
     private static bool TryText(ReadOnlySpan<byte> quoted, out ReadOnlyMemory<byte> text)
@@ -205,7 +212,7 @@ internal sealed class SegmentReader : IDisposable
         Span<byte> bytes = stackalloc byte[Digest.Bytes];
         if (rest.Length < Length
             || Base64Url.DecodeFromUtf8(rest[..Length], bytes, out _, out var written) is not OperationStatus.Done
-            || written != Digest.Bytes)
+            || written != Digest.Bytes || !LastSigns.Contains(rest[Length - 1]))
         {
             return false;
         }

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
@@ -41,6 +42,16 @@ internal static class StrictText
         if (!text.SequenceEqual(Convert.ToBase64String(decoded.AsSpan(0, count)))) return false;
         bytes = decoded[..count];
         return true;
+    }
+
+    /// <returns>The bytes of base64url in its one spelling: no padding, no white space, unused bits zero.</returns>
+    /// <exception cref="FormatException">It is none.</exception>
+    public static byte[] FromBase64Url(string? text)
+    {
+        // The framework takes other spellings as well: two texts, and two digests, of one thing.
+        var bytes = Base64Url.DecodeFromChars(text);
+        return Base64Url.EncodeToString(bytes) == text
+            ? bytes : throw new FormatException("This is not the one base64url of its bytes.");
     }
 
     /// <summary>Takes the base64 of 32 bytes.</summary>

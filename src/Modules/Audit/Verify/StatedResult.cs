@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json;
@@ -51,5 +50,5 @@ internal sealed record StatedResult(
     private static string Text(JsonElement json, string name) =>
         json.GetProperty(name).GetString() ?? throw new FormatException($"{name} is null.");
 
-    private static Digest Hash(JsonElement json, string name) => new(Base64Url.DecodeFromChars(Text(json, name)));
+    private static Digest Hash(JsonElement json, string name) => new(StrictText.FromBase64Url(Text(json, name)));
 }
