@@ -56,6 +56,7 @@ internal static class Endpoints
         new("GET", "/v1/audit/logs", Caller.Anybody),
         new("GET", "/v1/audit/logs/{}/checkpoint", Caller.Anybody),
         new("GET", "/v1/audit/logs/{}/tile/{}", Caller.Anybody),
+        new("GET", "/v1/audit/results", Caller.Anybody),
         new("GET", "/v1/audit/results/{}", Caller.Anybody),
     ];
 

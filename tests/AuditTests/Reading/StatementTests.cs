@@ -25,6 +25,13 @@ public sealed class StatementTests(ReadingSite site)
         await site.UntilAsync(async () => (await site.GetAsync(path)).Status == 200);
 
         var (_, statement, answer) = await site.GetAsync(path);
+        using var listed = JsonDocument.Parse((await site.GetAsync("/v1/audit/results?limit=100")).Body);
+        Assert.Contains(survey.Id, listed.RootElement.GetProperty("items").EnumerateArray()
+            .Select(one => one.GetString()));
+        using var behind = JsonDocument.Parse((await site.GetAsync($"/v1/audit/results?cursor={survey.Id}")).Body);
+        Assert.DoesNotContain(survey.Id, behind.RootElement.GetProperty("items").EnumerateArray()
+            .Select(one => one.GetString()));
+        Assert.Equal(400, (await site.GetAsync("/v1/audit/results?cursor=x")).Status);
         Assert.Equal("application/jose+json", answer.Content.Headers.ContentType?.ToString());
         Assert.Equal(TimeSpan.FromHours(1), answer.Headers.CacheControl?.MaxAge);
         Assert.False(ResultStatement.TryOpen(statement, [await site.KeyAsync("checkpoints")], out _));

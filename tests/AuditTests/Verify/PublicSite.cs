@@ -11,14 +11,21 @@ using Microsoft.Extensions.Logging;
 namespace AuditTests;
 
 /// <summary>The public reads of one log as the contract has them, at the wire, from a list of entries.</summary>
-internal sealed class PublicSite(Digest[] entries) : IAsyncDisposable
+internal sealed class PublicSite(Digest[] entries, string log = "votes-00") : IAsyncDisposable
 {
-    public const string Origin = "voting.example/votes-00";
 
     private WebApplication? _app;
     private int _refusals;
 
-    public static NoteSigner Signer { get; } = ArchivedElection.Signer("votes-00");
+    public NoteSigner Signer { get; } = ArchivedElection.Signer(log);
+
+    /// <summary>Who signs the checkpoint beside the log, from which time on that it is asked for.</summary>
+    public List<(NoteSigner Witness, int After)> Witnesses { get; } = [];
+
+    /// <summary>Statements of results; the site lists none while this is null.</summary>
+    public Dictionary<int, byte[]?>? Results { get; set; }
+
+    public int CheckpointCount { get; private set; }
 
     /// <summary>What is served for a path instead of the truth: null is 404.</summary>
     public Dictionary<string, byte[]?> Lies { get; } = new(StringComparer.Ordinal);
@@ -34,7 +41,9 @@ internal sealed class PublicSite(Digest[] entries) : IAsyncDisposable
         {
             var tree = new TreeFrontier();
             tree.Append(entries);
-            return SignedCheckpoint.Sign(new(Origin, entries.Length, tree.Root), Signer);
+            var signed = SignedCheckpoint.Sign(new(Signer.Verifier.Name, entries.Length, tree.Root), Signer);
+            return signed.With([.. Witnesses.Where(one => one.After < CheckpointCount).Select(one =>
+                one.Witness.Cosign(signed.Checkpoint.Text, DateTimeOffset.UnixEpoch))]);
         }
     }
 
@@ -66,18 +75,28 @@ internal sealed class PublicSite(Digest[] entries) : IAsyncDisposable
         if (path == "v1/audit/logs")
         {
             return TypedResults.Text($$"""
-                {"items":[{"log":"votes-00","origin":"{{Origin}}","vkey":"{{Signer.Verifier}}",
-                "size":{{entries.Length}},"prefix":"/v1/audit/logs/votes-00"}],"next":null}
+                {"items":[{"log":"{{log}}","origin":"{{Signer.Verifier.Name}}","vkey":"{{Signer.Verifier}}",
+                "size":{{entries.Length}},"prefix":"/v1/audit/logs/{{log}}"}],"next":null}
                 """, "application/json");
         }
 
-        var below = path.Replace("v1/audit/logs/votes-00/", "", StringComparison.Ordinal);
+        if (path == "v1/audit/results" && Results is not null)
+        {
+            return TypedResults.Text($$"""
+                {"items":[{{string.Join(',', Results.Keys.Select(id => $"\"{id}\""))}}],"next":null}
+                """, "application/json");
+        }
+
+        if (Results?.FirstOrDefault(one => path == $"v1/audit/results/{one.Key}").Value is { } statement)
+            return TypedResults.Bytes(statement);
+        var below = path.Replace($"v1/audit/logs/{log}/", "", StringComparison.Ordinal);
         var bytes = Lies.TryGetValue(below, out var lie) ? lie : Truth(below);
         return bytes is null ? TypedResults.NotFound() : TypedResults.Bytes(bytes);
     }
 
     private byte[]? Truth(string path)
     {
+        if (path == "checkpoint") CheckpointCount++;
         if (path == "checkpoint") return System.Text.Encoding.UTF8.GetBytes(Checkpoint.ToString());
         if (!TileId.TryParse(path, out var tile) || !tile.IsOf(entries.Length)) return null;
         var first = (int)tile.Index * TileId.FullWidth;

@@ -151,11 +151,12 @@ internal sealed class S3ArchiveAdmin(S3Link link, int retentionDays) : IArchiveA
         && (rule.Transitions ?? []).Any(transition =>
             transition.Days <= TransitionDays && transition.StorageClass == S3StorageClass.Glacier);
 
-    /// <returns>Whether it reaches every object: one with a tag, a size or a part of the keys leaves some out.</returns>
+    /// <returns>Whether it reaches every object, whatever its key, tags and size.</returns>
     private static bool IsOfAll(LifecycleRule rule) => rule.Filter switch
     {
         null => string.IsNullOrEmpty(OldPrefix(rule)),
-        { And: not null } or { Tag: not null } or { ObjectSizeGreaterThan: > 0 } or { ObjectSizeLessThan: > 0 } => false,
+        { And: not null } or { Tag: not null } => false,
+        { ObjectSizeGreaterThan: > 0 } or { ObjectSizeLessThan: > 0 } => false,
         { LifecycleFilterPredicate: null or LifecyclePrefixPredicate { Prefix: null or "" } } filter =>
             string.IsNullOrEmpty(filter.Prefix),
         _ => false,

@@ -28,7 +28,13 @@ internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey
         }
 
         // The log numbers without gaps: what the store refuses to give and does not come next is not the log's.
-        if (lowestRefused is var (number, why) && number <= (document?.Statement.Number ?? after) + 1) throw why;
+        if (lowestRefused is var (number, why) && number <= (document?.Statement.Number ?? after) + 1)
+        {
+            throw new ArchiveStoreException(
+                $"{why.Message} It may be checkpoint {number} of log {log.Name}: none is signed before it can be read.",
+                false, why)
+            { IsCold = why.IsCold };
+        }
 
         // Notes are public: anybody may put one again, but only of a tree that was shown.
         if (noted <= Math.Max(size, document?.Statement.Size ?? 0)) return document;

@@ -37,5 +37,6 @@ internal sealed record EventView(
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(LogPage))]
+[JsonSerializable(typeof(ResultPage))]
 [JsonSerializable(typeof(EventPage))]
 internal sealed partial class AuditJson : JsonSerializerContext;

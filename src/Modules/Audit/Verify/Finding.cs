@@ -43,6 +43,7 @@ internal static class Problems
     public const string StatementSignature = "statement-signature";
     public const string StatementMissing = "statement-missing";
     public const string Tile = "tile";
+    public const string Witness = "witness";
     public const string Receipt = "receipt";
     public const string Proof = "proof";
     public const string Unreadable = "unreadable";

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 
@@ -9,6 +10,12 @@ namespace Audit;
 /// <param name="Vkey">The key that the platform says it signs with.</param>
 /// <param name="Prefix">Below it lie checkpoint and tiles: an absolute address.</param>
 internal sealed record ListedLog(string Name, string Origin, VerifierKey Vkey, Uri Prefix);
+
+/// <summary>A statement of a final result as a site serves it.</summary>
+/// <param name="Survey">Whose.</param>
+/// <param name="Address">Where.</param>
+/// <param name="File">What; null when it is not served.</param>
+internal sealed record ServedStatement(int Survey, Uri Address, byte[]? File);
 
 /// <summary>Reads what logs show to everybody. Safe for use by many threads.</summary>
 internal sealed class PublicReads(HttpClient http, Uri site, TimeProvider clock)
@@ -43,6 +50,42 @@ internal sealed class PublicReads(HttpClient http, Uri site, TimeProvider clock)
 
         throw Malformed(address, "The list of logs does not end.");
     }
+
+    /// <returns>Every statement of a result that is listed; null where the site lists none.</returns>
+    /// <exception cref="BrokenEvidenceException">The list is not as the contract says.</exception>
+    public async Task<List<ServedStatement>?> StatementsAsync(CancellationToken cancel)
+    {
+        var found = new List<ServedStatement>();
+        var address = new Uri(site, "/v1/audit/results?limit=100");
+        for (var page = 0; page < PageCountMax; page++)
+        {
+            var body = await GetAsync(address, cancel);
+            if (body is null && page == 0) return null;
+            try
+            {
+                using var json = JsonDocument.Parse(body);
+                foreach (var item in json.RootElement.GetProperty("items").EnumerateArray())
+                {
+                    var survey = int.Parse(item.GetString()!, NumberStyles.None, CultureInfo.InvariantCulture);
+                    var at = new Uri(site, string.Create(CultureInfo.InvariantCulture, $"/v1/audit/results/{survey}"));
+                    found.Add(new(survey, at, await GetAsync(at, cancel)));
+                }
+
+                if (json.RootElement.GetProperty("next").GetString() is not { } next) return found;
+                address = new(site, $"/v1/audit/results?limit=100&cursor={Uri.EscapeDataString(next)}");
+            }
+            catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException
+                or FormatException or OverflowException or ArgumentNullException)
+            {
+                throw Malformed(address, "The list of results is malformed.");
+            }
+        }
+
+        throw Malformed(address, "The list of results does not end.");
+    }
+
+    /// <summary>Waits, by the clock that requests wait by.</summary>
+    public Task PauseAsync(TimeSpan pause, CancellationToken cancel) => Task.Delay(pause, clock, cancel);
 
     /// <returns>The newest checkpoint.</returns>
     public async Task<SignedCheckpoint> CheckpointAsync(ListedLog log, CancellationToken cancel)

@@ -17,7 +17,7 @@ internal sealed class ResultCheck(ArchiveRead read, ResultKeys? keys, Verificati
         foreach (var result in surveys.Results)
         {
             var counted = recounted.GetValueOrDefault(result.Survey, Nothing);
-            var wrong = Difference(result, counted) ?? Contradiction(result);
+            var wrong = Difference(result, counted) ?? Contradiction(result, keys);
             if (wrong is not null)
                 report.Add(new Finding(LogName.Events, result.Index, result.Key, Problems.FinalResult, wrong));
             else
@@ -62,7 +62,8 @@ internal sealed class ResultCheck(ArchiveRead read, ResultKeys? keys, Verificati
     }
 
     /// <summary>The statement is what everybody gets to see: it says what the event says.</summary>
-    private string? Contradiction(SignedResult result)
+    /// <returns>Null when it does.</returns>
+    public static string? Contradiction(SignedResult result, ResultKeys? keys)
     {
         if (!ResultKeys.TryVerify(result.Statement, StatementType, keys, out var payload, out var problem))
             return $"Survey {result.Survey}: the signed result does not hold. {problem}";

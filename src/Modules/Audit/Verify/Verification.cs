@@ -11,6 +11,7 @@ internal sealed class Verification(IServiceProvider services, VerificationReques
     private const string Retired = " retired";
     private const int FileSizeBytesMax = 1024 * 1024;
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan CosignedWithin = TimeSpan.FromMinutes(1);
 
     private readonly VerifyProgress _progress = new();
 
@@ -69,7 +70,8 @@ internal sealed class Verification(IServiceProvider services, VerificationReques
 
         if (request.Url is { } site)
         {
-            var logs = new VerifyPublicLogs(new(http, site, clock), keys, remembered, _progress);
+            var logs = new VerifyPublicLogs(
+                new(http, site, clock), keys, remembered, resultKeys, CosignedWithin, _progress);
             var report = await logs.RunAsync(parallel, cancel);
             report.Use(keys);
             return report;
