@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Collections.Frozen;
 using System.Security.Cryptography;
@@ -66,17 +67,29 @@ public sealed class KeyRing
     /// Ends a key, for good: it signs nothing from each process's next start on, and its private half is destroyed.
     /// What it signed is still checked.
     /// </summary>
+    /// <param name="purpose">Whose key it is.</param>
+    /// <param name="keyId">The key.</param>
+    /// <param name="last">
+    /// By the caller's own numbers, the last thing that it signed. Kept sealed under the master key with the public
+    /// half: whoever writes to the database can make no key of their own one that has ended.
+    /// </param>
+    /// <param name="cancel">Ends it.</param>
     /// <returns>False when it has ended before, or is the purpose's newest, which goes on.</returns>
-    public async Task<bool> RetireAsync(string purpose, string keyId, CancellationToken cancel)
+    public async Task<bool> RetireAsync(string purpose, string keyId, long last, CancellationToken cancel)
     {
+        if (All(purpose).FirstOrDefault(key => key.KeyId == keyId) is not { } ended) return false;
+        var proof = new byte[sizeof(long) + ended.PublicKey.Length];
+        BinaryPrimitives.WriteInt64BigEndian(proof, last);
+        ended.PublicKey.Span.CopyTo(proof.AsSpan(sizeof(long)));
         await using var retire = _database.Control.CreateCommand("""
-            UPDATE platform.keys k SET retired_at = now(), wrapped_key = NULL
+            UPDATE platform.keys k SET retired_at = now(), wrapped_key = NULL, retired_proof = $3
             WHERE purpose = $1 AND key_id = $2 AND retired_at IS NULL AND EXISTS (
                 SELECT 1 FROM platform.keys newer
                 WHERE newer.purpose = k.purpose AND newer.number > k.number AND newer.retired_at IS NULL)
             """);
         retire.Parameters.Add(new() { Value = purpose });
         retire.Parameters.Add(new() { Value = keyId });
+        retire.Parameters.Add(new() { Value = _master.Wrap(proof, RetiredFor(purpose, keyId)) });
         return await retire.ExecuteNonQueryAsync(cancel) == 1;
     }
 
@@ -112,8 +125,11 @@ public sealed class KeyRing
     /// <returns>Every key that signs for the purpose, newest first.</returns>
     public IReadOnlyList<SigningKey> All(string purpose) => Of(purpose).Signing;
 
-    /// <returns>Public halves, as SubjectPublicKeyInfo in DER, of those that do not any more; newest first.</returns>
-    public IReadOnlyList<byte[]> Retired(string purpose) => Of(purpose).Retired;
+    /// <returns>
+    /// Public halves, as SubjectPublicKeyInfo in DER, of those that do not any more, and the last thing that each
+    /// signed; newest first.
+    /// </returns>
+    public IReadOnlyList<(byte[] PublicKey, long Last)> Retired(string purpose) => Of(purpose).Retired;
 
     /// <returns>The purpose's current secret: 32 bytes that the caller must not change.</returns>
     public byte[] Secret(string purpose) => Of(purpose).Secrets[0];
@@ -129,14 +145,15 @@ public sealed class KeyRing
     private async Task ReadAsync(Dictionary<string, Ring> found, CancellationToken cancel)
     {
         await using var query = _database.Control.CreateCommand(
-            "SELECT key_id, purpose, algorithm, wrapped_key, public_key FROM platform.keys ORDER BY number DESC");
+            "SELECT key_id, purpose, algorithm, wrapped_key, retired_proof FROM platform.keys ORDER BY number DESC");
         await using var rows = await query.ExecuteReaderAsync(cancel);
         while (await rows.ReadAsync(cancel))
         {
             // Other versions of the platform, and verbs, know other purposes.
             if (!found.TryGetValue(rows.GetString(1), out var ring)) continue;
-            if (rows.IsDBNull(3)) ring.Retired.Add(rows.GetFieldValue<byte[]>(4));
-            else Add(ring, rows.GetString(0), rows.GetString(1), rows.GetString(2), rows.GetFieldValue<byte[]>(3));
+            var (keyId, purpose) = (rows.GetString(0), rows.GetString(1));
+            if (!rows.IsDBNull(3)) Add(ring, keyId, purpose, rows.GetString(2), rows.GetFieldValue<byte[]>(3));
+            else ring.Retired.Add(Retired(keyId, purpose, rows.IsDBNull(4) ? [] : rows.GetFieldValue<byte[]>(4)));
         }
     }
 
@@ -182,6 +199,23 @@ public sealed class KeyRing
         if (algorithm == SecretAlgorithm) ring.Secrets.Add(secret);
         else ring.Signing.Add(new(keyId, StoredAlgorithm(algorithm), secret));
     }
+
+    private (byte[] PublicKey, long Last) Retired(string keyId, string purpose, byte[] proof)
+    {
+        try
+        {
+            var ended = _master.Unwrap(proof, RetiredFor(purpose, keyId));
+            return (ended[sizeof(long)..], BinaryPrimitives.ReadInt64BigEndian(ended));
+        }
+        catch (CryptographicException)
+        {
+            throw new InvalidSettingsException(
+                $"The retired key {keyId} of {purpose} in platform.keys is not as it was retired here: restore its row "
+                + "from a backup, or delete it, and what it signed is verified no more.");
+        }
+    }
+
+    private static string RetiredFor(string purpose, string keyId) => $"retired:{purpose}:{keyId}";
 
     // The key's id is authenticated too, so that rows cannot be swapped within a purpose.
     private static string WrappedFor(string purpose, string keyId) => $"key:{purpose}:{keyId}";
@@ -233,6 +267,6 @@ public sealed class KeyRing
 
         public List<byte[]> Secrets { get; } = [];
 
-        public List<byte[]> Retired { get; } = [];
+        public List<(byte[] PublicKey, long Last)> Retired { get; } = [];
     }
 }

@@ -43,6 +43,26 @@ public sealed class AuditEventBytesTests
         Text(AuditEvents.VerificationFailed(Stamp, "events", new(Problems.Root, null, 3, "So."))));
 
     [Fact]
+    public void Keys_of_logs()
+    {
+        var key = Signers.Log("voting.test/events").Verifier;
+        Assert.Equal(
+            $$$"""
+            {"specversion":"1.0","type":"staff.log-key-added","source":"/audit/log-keys",
+            "subject":"log/events",
+            {{{Head}}},"data":{"log":"events","key":"{{{key}}}"}}
+            """,
+            Text(AuditEvents.LogKeyAdded(Stamp, "events", key)));
+        Assert.Equal(
+            $$$"""
+            {"specversion":"1.0","type":"staff.log-key-retired","source":"/audit/log-keys",
+            "subject":"log/events",
+            {{{Head}}},"data":{"log":"events","key":"{{{key}}}","lastCheckpoint":7}}
+            """,
+            Text(AuditEvents.LogKeyRetired(Stamp, "events", key, 7)));
+    }
+
+    [Fact]
     public void Searches() => Assert.Equal(
         $$$"""
         {"specversion":"1.0","type":"staff.events-searched","source":"/audit/events",

@@ -31,7 +31,7 @@ internal sealed class Auditor : IAsyncDisposable
         Heads = new(_database);
         Tiles = new(_database);
         Sealing = new(
-            log.Log, SealingSite.Logs, signers, one => [.. signers(one).Select(signer => signer.Verifier)], Heads,
+            log.Log, SealingSite.Logs, signers, (one, _) => [.. signers(one).Select(signer => signer.Verifier)], Heads,
             _database, store, _turns, new(_services.GetRequiredService<IMeterFactory>()), Options.Create(options),
             TimeProvider.System,
             NullLogger<LogSealer>.Instance);

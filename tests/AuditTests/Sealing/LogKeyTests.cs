@@ -41,6 +41,14 @@ public sealed class LogKeyTests(Postgres postgres)
         Assert.Equal([young], await ShownAsync(installation));
         Assert.Single(newest.Note.Signatures);
 
+        // Both are told, by events of that log.
+        await SealingSite.UntilAsync("both are told", async () =>
+        {
+            await using var query = installation.Database.Source.CreateCommand(
+                "SELECT count(DISTINCT type) FROM audit.events WHERE type LIKE 'staff.log-key-%' AND log = 'events'");
+            return await query.ExecuteScalarAsync(Cancel) is 2L;
+        });
+
         // Whoever trusts both keys finds everything signed. Whoever trusts the first one that they see has to ask.
         var keys = Path.Combine(installation.Archive, "..", $"keys-{Guid.NewGuid():N}");
         await File.WriteAllLinesAsync(keys, await VerbAsync(installation, "list"), Cancel);

@@ -199,6 +199,22 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
         Assert.True(document.IsNotedBy(old));
         Assert.False(document.IsSignedBy(old));
         Assert.True(document.IsSignedBy([LaterSigner(Log.Origin).Verifier]));
+
+        // Retired at that checkpoint, it speaks for none behind: whoever got hold of it adds nothing.
+        await site.EndAllAsync();
+        var stolen = document.Statement with
+        {
+            Number = 2,
+            Note = SignedCheckpoint.Sign(
+                document.Statement.Note.Checkpoint with { Size = 2 * document.Statement.Size },
+                Signers.Log(Log.Origin)),
+            Previous = document.Digest,
+        };
+        await PutAsync(2, CheckpointDocument.Sign(stolen, Signers.Log(Log.Origin)).Bytes.ToArray());
+        var later = LaterSigner(Log.Origin).Verifier;
+        var archived = new ArchivedLog(Log, number => number <= 1 ? [later, .. old] : [later], Store);
+        Assert.Equal(document.Digest, (await archived.NewestAsync(0, 0, Cancel))?.Digest);
+        Assert.Equal(2, (await NewestAsync()).Statement.Number);
     }
 
     /// <summary>It ends by itself, and the archive is as it was.</summary>
@@ -244,7 +260,7 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
     }
 
     private async Task<CheckpointDocument> NewestAsync() => Assert.IsType<CheckpointDocument>(
-        await new ArchivedLog(Log, [Signers.Log(Log.Origin).Verifier], Store).NewestAsync(0, 0, Cancel));
+        await new ArchivedLog(Log, _ => [Signers.Log(Log.Origin).Verifier], Store).NewestAsync(0, 0, Cancel));
 
     private Task<ArchivedVersion> PutAsync(long number, byte[] content) => Store.PutAsync(
         ArchiveKey.Checkpoint(Log.Folder, number), content, CheckpointDocument.ContentType, Cancel);

@@ -39,7 +39,7 @@ internal sealed class SealingSite : IAsyncDisposable
     public static LogSigners Signers { get; } = log => [AuditTests.Signers.Log(log.Origin)];
 
     /// <summary>Their public halves.</summary>
-    public static LogVerifiers Verifiers { get; } = log => [.. Signers(log).Select(signer => signer.Verifier)];
+    public static LogVerifiers Verifiers { get; } = (log, _) => [.. Signers(log).Select(signer => signer.Verifier)];
 
     public static SealedLogs Logs { get; } = new(Origin, Partitions);
 

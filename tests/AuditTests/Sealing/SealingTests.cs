@@ -59,7 +59,7 @@ public sealed class SealingTests(Postgres postgres) : IDisposable
         var next = ArchiveKey.Checkpoint("votes/votes-00", sealedSoFar + 1);
         await Store.PutAsync(next, "x"u8.ToArray(), CheckpointDocument.ContentType, Cancel);
         var archived = new ArchivedLog(
-            SealingSite.Logs.Votes[0], SealingSite.Verifiers(SealingSite.Logs.Votes[0]),
+            SealingSite.Logs.Votes[0], number => SealingSite.Verifiers(SealingSite.Logs.Votes[0], number),
             new ColdStore(Store, key => key == next, isCold: false));
         await Assert.ThrowsAsync<ArchiveStoreException>(() => archived.NewestAsync(sealedSoFar, 0, Cancel));
     }

@@ -90,6 +90,48 @@ public sealed class Ed25519KeyTests(Postgres postgres)
     }
 
     [Fact]
+    public async Task A_retired_one_is_kept_with_the_last_thing_it_signed_and_nobody_writes_another()
+    {
+        await using var database = await postgres.NewPlatformDatabaseAsync(Cancel);
+        await using var platform = Database(database);
+        var ring = Ring(platform);
+        await ring.EnsureAsync(Cancel);
+        await ring.LoadAsync(Cancel);
+        var old = ring.Current("log-one");
+        Assert.False(await ring.RetireAsync("log-one", old.KeyId, 17, Cancel));
+        await ring.AddAsync(["log-one"], Cancel);
+        await ring.LoadAsync(Cancel);
+        Assert.True(await ring.RetireAsync("log-one", old.KeyId, 17, Cancel));
+        Assert.False(await ring.RetireAsync("log-one", old.KeyId, 18, Cancel));
+        await ring.LoadAsync(Cancel);
+        var (key, last) = Assert.Single(ring.Retired("log-one"));
+        Assert.Equal((17L, Convert.ToHexString(old.PublicKey.Span)), (last, Convert.ToHexString(key)));
+        Assert.DoesNotContain(ring.All("log-one"), one => one.KeyId == old.KeyId);
+
+        // What tells nothing is not believed, and a row of one's own is none.
+        await WriteAsync("UPDATE platform.keys SET public_key = '\\x00' WHERE retired_at IS NOT NULL");
+        await ring.LoadAsync(Cancel);
+        Assert.Equal(key, Assert.Single(ring.Retired("log-one")).PublicKey);
+        foreach (var forged in new[]
+        {
+            "UPDATE platform.keys SET purpose = 'log-two' WHERE retired_at IS NOT NULL",
+            "UPDATE platform.keys SET retired_proof = set_byte(retired_proof, 20, 1) WHERE retired_at IS NOT NULL",
+            "UPDATE platform.keys SET retired_proof = NULL WHERE retired_at IS NOT NULL",
+        })
+        {
+            await WriteAsync(forged);
+            var refused = await Assert.ThrowsAsync<InvalidSettingsException>(() => ring.LoadAsync(Cancel));
+            Assert.Contains($"The retired key {old.KeyId} of log-", refused.Message, StringComparison.Ordinal);
+        }
+
+        async Task WriteAsync(string sql)
+        {
+            await using var write = database.Source.CreateCommand(sql);
+            Assert.Equal(1, await write.ExecuteNonQueryAsync(Cancel));
+        }
+    }
+
+    [Fact]
     public async Task It_stands_in_no_jwks_and_checks_no_token()
     {
         await using var database = await postgres.NewPlatformDatabaseAsync(Cancel);

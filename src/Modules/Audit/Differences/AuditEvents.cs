@@ -22,6 +22,23 @@ internal static class AuditEvents
     public static OutboxEvent VerificationRestored(EventStamp stamp, string log, Difference failure) =>
         OfCheckpoint("audit.verification-restored", stamp, log, failure);
 
+    /// <summary>A log was given one more key.</summary>
+    public static OutboxEvent LogKeyAdded(EventStamp stamp, string log, VerifierKey key) =>
+        OutboxEvent.Compose("staff.log-key-added", "/audit/log-keys", $"log/{log}", stamp, json =>
+        {
+            json.WriteString("log"u8, log);
+            json.WriteString("key"u8, key.ToString());
+        });
+
+    /// <summary>A log's old key has ended: it speaks for checkpoints up to a number, and for none behind.</summary>
+    public static OutboxEvent LogKeyRetired(EventStamp stamp, string log, VerifierKey key, long last) =>
+        OutboxEvent.Compose("staff.log-key-retired", "/audit/log-keys", $"log/{log}", stamp, json =>
+        {
+            json.WriteString("log"u8, log);
+            json.WriteString("key"u8, key.ToString());
+            json.WriteNumber("lastCheckpoint"u8, last);
+        });
+
     private static OutboxEvent OfDifference(string type, EventStamp stamp, string log, Difference difference) =>
         OutboxEvent.Compose(type, "/audit/reconciliation", $"log/{log}", stamp, json =>
         {

@@ -2,9 +2,10 @@ namespace Audit;
 
 /// <summary>One log as the archive holds it. Only what the log's own keys signed is seen.</summary>
 /// <param name="log">Which log.</param>
-/// <param name="keys">Its keys.</param>
+/// <param name="keysOf">Its keys, by the number of a checkpoint: those that may have signed it.</param>
 /// <param name="store">The archive.</param>
-internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey> keys, IArchiveStore store)
+internal sealed class ArchivedLog(
+    SealedLog log, Func<long, IReadOnlyCollection<VerifierKey>> keysOf, IArchiveStore store)
 {
     /// <summary>The newest checkpoint behind a number.</summary>
     /// <param name="after">The number.</param>
@@ -76,6 +77,7 @@ internal sealed class ArchivedLog(SealedLog log, IReadOnlyCollection<VerifierKey
     private async Task<(CheckpointDocument? Document, long Unsigned, ArchiveStoreException? Refused)> ReadAsync(
         ArchivedCheckpoint found, CancellationToken cancel)
     {
+        var keys = keysOf(found.Number);
         CheckpointDocument? document = null;
         ArchiveStoreException? refused = null;
         var unsigned = 0L;

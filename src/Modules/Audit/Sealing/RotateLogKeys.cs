@@ -3,7 +3,10 @@ using Platform;
 namespace Audit;
 
 /// <summary>What operators do with the keys of logs: see them, add one, end the old ones.</summary>
-internal sealed class RotateLogKeys(KeyRing ring, SealedLogs logs, LogVerifiers verifiers, PublishedLogs published)
+/// <remarks>Adding and ending is told: by an event that is archived like any other.</remarks>
+internal sealed class RotateLogKeys(
+    KeyRing ring, SealedLogs logs, LogVerifiers verifiers, PublishedLogs published, HeadTable heads,
+    AuditDatabase database, EventStamps stamps)
 {
     /// <summary>Every key that logs sign with, one a line.</summary>
     /// <param name="log">Of one log; null: of all.</param>
@@ -25,7 +28,12 @@ internal sealed class RotateLogKeys(KeyRing ring, SealedLogs logs, LogVerifiers 
     {
         await ring.AddAsync(Named(log).Select(one => one.KeyPurpose), cancel);
         await ring.LoadAsync(cancel);
-        foreach (var one in Named(log)) await output.WriteLineAsync(verifiers(one)[0].ToString());
+        foreach (var one in Named(log))
+        {
+            var added = verifiers(one)[0];
+            await TellAsync(stamp => AuditEvents.LogKeyAdded(stamp, one.Name, added), cancel);
+            await output.WriteLineAsync(added.ToString());
+        }
     }
 
     /// <summary>
@@ -48,14 +56,26 @@ internal sealed class RotateLogKeys(KeyRing ring, SealedLogs logs, LogVerifiers 
                 continue;
             }
 
+            // What is sealed from here on is signed by the newest.
+            var last = (await heads.LoadAsync(one.Name, cancel)).Checkpoint;
             foreach (var (i, old) in live.Index().Skip(1))
             {
-                await ring.RetireAsync(one.KeyPurpose, old.KeyId, cancel);
+                if (!await ring.RetireAsync(one.KeyPurpose, old.KeyId, last, cancel)) continue;
+                await TellAsync(stamp => AuditEvents.LogKeyRetired(stamp, one.Name, keys[i], last), cancel);
                 await output.WriteLineAsync($"{keys[i]} retired");
             }
         }
 
         return isAll;
+    }
+
+    private async Task TellAsync(Func<EventStamp, OutboxEvent> compose, CancellationToken cancel)
+    {
+        var told = compose(stamps.New(EventActor.Operator));
+        await using var connection = await database.Control.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        await transaction.WriteEventAsync(database.ControlSchema, told, cancel);
+        await transaction.CommitAsync(cancel);
     }
 
     private IEnumerable<SealedLog> Named(string? log)

@@ -7,8 +7,11 @@ namespace Audit;
 /// <summary>Keys of a log as signers, newest first.</summary>
 internal delegate IReadOnlyList<NoteSigner> LogSigners(SealedLog log);
 
-/// <summary>Every key that a log has ever had, newest first: those that sign, then those that were retired.</summary>
-internal delegate IReadOnlyList<VerifierKey> LogVerifiers(SealedLog log);
+/// <summary>
+/// Every key that may have signed a checkpoint of a log, newest first: those that sign, then those that were retired
+/// later. Of number 0, every key that the log has ever had.
+/// </summary>
+internal delegate IReadOnlyList<VerifierKey> LogVerifiers(SealedLog log, long checkpoint = 0);
 
 /// <summary>What the sealers of a process have in common.</summary>
 internal sealed class Sealing(
@@ -48,6 +51,6 @@ internal sealed class Sealing(
 
     private LogSealer Sealer(SealedLog sealing) =>
         new(
-            sealing, signers(sealing), new(sealing, verifiers(sealing), store), heads, store, turns, metrics, clock,
-            logger);
+            sealing, signers(sealing), new(sealing, number => verifiers(sealing, number), store), heads, store, turns,
+            metrics, clock, logger);
 }

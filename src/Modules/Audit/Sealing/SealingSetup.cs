@@ -27,11 +27,11 @@ internal static class SealingSetup
         services.AddSingleton<LogSigners>(provider => log =>
             [.. provider.GetRequiredService<KeyRing>().All(log.KeyPurpose)
                 .Select(key => NoteSigner.ForLog(log.Origin, key))]);
-        services.AddSingleton<LogVerifiers>(provider => log =>
+        services.AddSingleton<LogVerifiers>(provider => (log, checkpoint) =>
         [
             .. provider.GetRequiredService<LogSigners>()(log).Select(signer => signer.Verifier),
-            .. provider.GetRequiredService<KeyRing>().Retired(log.KeyPurpose)
-                .Select(key => VerifierKey.OfInfo(NoteKeyType.Log, log.Origin, key)),
+            .. provider.GetRequiredService<KeyRing>().Retired(log.KeyPurpose).Where(key => checkpoint <= key.Last)
+                .Select(key => VerifierKey.OfInfo(NoteKeyType.Log, log.Origin, key.PublicKey)),
         ]);
         services.AddSingleton<RotateLogKeys>();
         services.AddSingleton(provider =>

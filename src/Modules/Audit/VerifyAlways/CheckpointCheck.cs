@@ -59,7 +59,8 @@ internal sealed class CheckpointCheck(
     /// <summary>By the keys that the log has, and has had; by no others.</summary>
     private Task<SealedCheckpoint> FindAsync(
         SealedLog log, long number, SealedCheckpoint? before, CancellationToken cancel) =>
-        new LogCheckpoints(store, log.Name, new(Keys(log), []), static _ => true).FindAsync(number, before, cancel);
+        new LogCheckpoints(store, log.Name, new(verifiers(log, number), []), static _ => true)
+            .FindAsync(number, before, cancel);
 
     /// <returns>The entries; null where they are in cold storage.</returns>
     private async Task<List<Digest>?> CheckEntriesAsync(
