@@ -48,6 +48,38 @@ public sealed class IndexingTests(Postgres postgres) : IDisposable
             """));
     }
 
+    [Fact]
+    public async Task The_index_is_made_anew_after_a_month_was_detached_and_while_one_is()
+    {
+        await using var site = await SealingSite.OpenAsync(postgres, Store);
+        site.Start();
+        await site.AppendEverywhereAsync(10);
+        await site.SettledAsync();
+        await using (new Indexer(site, Store)) await IndexedAsync(site);
+        await DetachAsync();
+        await site.ExecuteAsync("TRUNCATE audit.events, audit.indexed, audit.survey_counts");
+        await using var indexer = new Indexer(site, Store);
+        await IndexedAsync(site);
+        Assert.Equal(Appended(site), await site.ReadAsync<long>("SELECT count(*) FROM audit.events"));
+
+        var kept = await site.ReadAsync<long>("SELECT count(*) FROM audit.events");
+        await DetachAsync();
+        await site.AppendEverywhereAsync(10);
+        await site.SettledAsync();
+        await IndexedAsync(site);
+        Assert.Equal(Appended(site) - kept, await site.ReadAsync<long>("SELECT count(*) FROM audit.events"));
+
+        async Task DetachAsync()
+        {
+            var parts = await site.ReadAsync<string>("""
+                SELECT string_agg(inhrelid::regclass::text, ';') FROM pg_inherits
+                WHERE inhparent = 'audit.events'::regclass
+                """);
+            foreach (var part in parts.Split(';'))
+                await site.ExecuteAsync($"ALTER TABLE audit.events DETACH PARTITION {part}");
+        }
+    }
+
     /// <summary>A process claims segments and ends before, or after, it has read one.</summary>
     private async Task EndAtReadAsync(SealingSite site, bool isRead)
     {

@@ -20,6 +20,8 @@ public sealed class StatementTests(ReadingSite site)
         var path = $"/v1/audit/results/{survey.Id}";
         Assert.Equal(404, (await site.GetAsync(path)).Status);
 
+        // What comes first and cannot be archived keeps no other waiting.
+        await PlantUnarchivableAsync();
         using (var finish = await site.AskAsync(HttpMethod.Put, $"/v1/internal/surveys/{survey.Id}/finish", "manager"))
             finish.EnsureSuccessStatusCode();
         await site.UntilAsync(async () => (await site.GetAsync(path)).Status == 200);
@@ -48,6 +50,20 @@ public sealed class StatementTests(ReadingSite site)
         await CoversAsync(said, entries);
         await IsArchivedAsync(survey.Id, statement);
         await IsTakenOverAsync(int.Parse(survey.Id, CultureInfo.InvariantCulture), statement);
+        await ExecuteAsync("DELETE FROM audit.results WHERE survey = 0");
+    }
+
+    private async Task PlantUnarchivableAsync()
+    {
+        await site.UntilAsync(async () => (await site.GetAsync("/v1/audit/logs/events/checkpoint")).Status == 200);
+        var folder = Path.GetDirectoryName(Path.Combine(site.Installation.Archive, ResultStatement.Key(0)))!;
+        Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
+        // A file where its folder would be.
+        await File.WriteAllTextAsync(folder, "", Cancel);
+        await ExecuteAsync("""
+            INSERT INTO audit.results (survey, log, index, entry, event, statement)
+            VALUES (0, 'events', 0, sha256(''), '', '{}')
+            """);
     }
 
     /// <summary>A database that was set back shows the statement that the archive has, and signs no other.</summary>

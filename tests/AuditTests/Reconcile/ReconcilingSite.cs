@@ -125,6 +125,13 @@ internal sealed class ReconcilingSite : IAsyncDisposable
         FROM audit.differences WHERE resolved_at IS NULL
         """);
 
+    /// <returns>How far log votes-00 is followed.</returns>
+    public async Task<(long Votes, long Outcomes)> PlaceAsync() => (
+        await Sealing.ReadAsync<long>(
+            "SELECT next_offset FROM audit.reconciled WHERE log = 'votes-00' AND kind = 'follow'"),
+        await Sealing.ReadAsync<long>(
+            "SELECT next_outcome FROM audit.reconciled WHERE log = 'votes-00' AND kind = 'follow'"));
+
     /// <returns>Types of the events that wait in the outbox, in their order.</returns>
     public Task<string> ToldAsync() => Sealing.ReadAsync<string>("""
         SELECT coalesce(string_agg(convert_from(event, 'UTF8')::jsonb ->> 'type', '; ' ORDER BY number), '')

@@ -23,6 +23,7 @@ internal sealed class LogReconciler
     private readonly DifferenceMetrics _metrics;
     private readonly ReconciliationOptions _options;
     private readonly TimeProvider _clock;
+    private readonly SealedSegments _segments;
     private readonly SealedSource _votes;
     private readonly OutcomeSource _outcomes;
     private List<JudgedVote>? _held;
@@ -37,7 +38,7 @@ internal sealed class LogReconciler
     {
         (_log, Place, _table, _rows, _differences) = (log, place, table, rows, differences);
         (_metrics, _options, _clock) = (metrics, options, clock);
-        var segments = new SealedSegments(log.Name, table.Database, store);
+        var segments = _segments = new SealedSegments(log.Name, table.Database, store);
         (_partition, _seen) = (log.Sources[0].Partition!.Value, place.NextOffset);
         // A pass may go on behind segments that are in cold storage, and outcomes may lie in those.
         _isAligned = IsFollowing || place.NextOffset == 0;
@@ -54,6 +55,9 @@ internal sealed class LogReconciler
 
     /// <summary>Whether the shard is behind what the archive says was counted.</summary>
     public bool IsHeld => _held is not null;
+
+    /// <summary>Keeps no segment at hand that was read: every log's would be some ten megabytes.</summary>
+    public void Forget() => _segments.Forget();
 
     /// <summary>Compares the next votes.</summary>
     /// <param name="until">Everything below is known to be decided.</param>

@@ -20,6 +20,9 @@ internal sealed partial class ReconcileLogs : BackgroundService
     // A segment that is not what was sealed does not become it by being read every few seconds.
     private static readonly TimeSpan DamagedPause = TimeSpan.FromMinutes(1);
 
+    // Longer than a step takes, of whatever store: claims are renewed between steps.
+    private static readonly TimeSpan ClaimLifetimeMin = TimeSpan.FromMinutes(1);
+
     private readonly Dictionary<string, SealedLog> _logs;
     private readonly ConcurrentDictionary<string, LogReconciler> _following = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, long> _damagedAt = new(StringComparer.Ordinal);
@@ -38,7 +41,10 @@ internal sealed partial class ReconcileLogs : BackgroundService
         DifferenceMetrics metrics, IOptions<ReconciliationOptions> options, TimeProvider clock,
         ILogger<ReconcileLogs> logger)
     {
-        _table = new(database, $"{Environment.MachineName} {Guid.NewGuid():N}");
+        var claimLifetime = 3 * options.Value.PollInterval;
+        _table = new(
+            database, $"{Environment.MachineName} {Guid.NewGuid():N}",
+            claimLifetime > ClaimLifetimeMin ? claimLifetime : ClaimLifetimeMin);
         (_store, _rows, _differences, _metrics) = (store, rows, differences, metrics);
         (_options, _clock, _logger) = (options.Value, clock, logger);
         _logs = logs.Votes.ToDictionary(log => log.Name, StringComparer.Ordinal);
@@ -133,6 +139,7 @@ internal sealed partial class ReconcileLogs : BackgroundService
         }
         finally
         {
+            reconciler.Forget();
             // What was read on and not noted would be left out.
             if (!isWhole) _following.TryRemove(place.Log, out _);
         }

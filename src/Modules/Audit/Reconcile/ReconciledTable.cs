@@ -20,10 +20,13 @@ internal static class ReconcileKinds
 internal sealed record ReconciledPlace(string Log, string Kind, long NextOffset, long NextOutcome);
 
 /// <summary>How far logs are reconciled, and the figures that follow from it.</summary>
-internal sealed class ReconciledTable(AuditDatabase database, string claimant)
+/// <param name="database">Where it is kept.</param>
+/// <param name="claimant">Names this process.</param>
+/// <param name="claimLifetime">
+/// A process that is gone keeps its logs from others for so long; one that is slow keeps its own.
+/// </param>
+internal sealed class ReconciledTable(AuditDatabase database, string claimant, TimeSpan claimLifetime)
 {
-    // A process that is gone keeps its logs from others for so long.
-    private static readonly TimeSpan ClaimLifetime = TimeSpan.FromSeconds(10);
 
     public AuditDatabase Database => database;
 
@@ -78,7 +81,7 @@ internal sealed class ReconciledTable(AuditDatabase database, string claimant)
         move.Parameters.Add(new() { Value = from.NextOutcome });
         move.Parameters.Add(new() { Value = to.NextOffset });
         move.Parameters.Add(new() { Value = to.NextOutcome });
-        move.Parameters.Add(new() { Value = ClaimLifetime });
+        move.Parameters.Add(new() { Value = claimLifetime });
         move.Parameters.Add(new() { Value = claimant });
         return await move.ExecuteNonQueryAsync(cancel) == 1;
     }
@@ -88,15 +91,15 @@ internal sealed class ReconciledTable(AuditDatabase database, string claimant)
     {
         await using var skip = database.Control.CreateCommand("""
             UPDATE audit.reconciled SET claimed_until = now() + $3,
-                next_offset = greatest(next_offset, (SELECT max(next_offset) FROM audit.ranges
-                    WHERE log = $1 AND source = $5 AND checkpoint <= $4)),
-                next_outcome = greatest(next_outcome, (SELECT max(next_offset) FROM audit.ranges
-                    WHERE log = $1 AND source = $6 AND checkpoint <= $4))
+                next_offset = greatest(next_offset, (SELECT next_offset FROM audit.ranges
+                    WHERE log = $1 AND source = $5 AND checkpoint <= $4 ORDER BY checkpoint DESC LIMIT 1)),
+                next_outcome = greatest(next_outcome, (SELECT next_offset FROM audit.ranges
+                    WHERE log = $1 AND source = $6 AND checkpoint <= $4 ORDER BY checkpoint DESC LIMIT 1))
             WHERE log = $1 AND kind = 'pass' AND claimant = $2
             """);
         skip.Parameters.Add(new() { Value = place.Log });
         skip.Parameters.Add(new() { Value = claimant });
-        skip.Parameters.Add(new() { Value = ClaimLifetime });
+        skip.Parameters.Add(new() { Value = claimLifetime });
         skip.Parameters.Add(new() { Value = checkpoint });
         skip.Parameters.Add(new() { Value = log.Sources[0].Name });
         skip.Parameters.Add(new() { Value = log.Sources[1].Name });
@@ -247,7 +250,7 @@ internal sealed class ReconciledTable(AuditDatabase database, string claimant)
     {
         await using var claim = database.Control.CreateCommand(sql);
         claim.Parameters.Add(new() { Value = claimant });
-        claim.Parameters.Add(new() { Value = ClaimLifetime });
+        claim.Parameters.Add(new() { Value = claimLifetime });
         foreach (var value in more) claim.Parameters.Add(new() { Value = value });
         await using var rows = await claim.ExecuteReaderAsync(cancel);
         var claimed = new List<ReconciledPlace>();

@@ -44,6 +44,7 @@ internal sealed class SealedSource(SealedSegments segments, EntrySource source, 
     {
         while (_at == _records.Count)
         {
+            (_records, _at) = ([], 0);
             if (await segments.FindAsync(source.Name, _behind, cancel) is not { } found) return false;
             var wanted = _behind;
             var all = await segments.ReadAsync(found.Segment, source, cancel);
@@ -62,6 +63,9 @@ internal sealed class SealedSegments(string log, AuditDatabase database, IArchiv
     private const int KeptCountMax = 2;
 
     private readonly Queue<(long Checkpoint, ILookup<string, SealedRecord> Records)> _kept = new();
+
+    /// <summary>Keeps none any more.</summary>
+    public void Forget() => _kept.Clear();
 
     /// <returns>The published segment that holds what comes at an offset; null when there is none yet.</returns>
     public async Task<(FoundSegment Segment, long To)?> FindAsync(string source, long offset, CancellationToken cancel)

@@ -50,8 +50,16 @@ internal sealed partial class StateResults(
         var waiting = await WaitingAsync(stop);
         foreach (var (end, statement) in waiting)
         {
-            if (statement is not null) await ArchiveAsync(end.Survey, statement, stop);
-            else if (await MakeAsync(end, stop) is { } made) await ArchiveAsync(end.Survey, made, stop);
+            try
+            {
+                if (statement is not null) await ArchiveAsync(end.Survey, statement, stop);
+                else if (await MakeAsync(end, stop) is { } made) await ArchiveAsync(end.Survey, made, stop);
+            }
+            catch (Exception e) when (e is ArchiveStoreException or InvalidDataException)
+            {
+                // What one survey's statement meets with keeps no other's waiting.
+                Interrupted(logger, e);
+            }
         }
 
         metrics.ResultsWaiting = waiting.Count;
@@ -101,8 +109,9 @@ internal sealed partial class StateResults(
     {
         await using var query = new NpgsqlCommand("""
             SELECT h.log, i.checkpoint, s.note, wanted.fence,
-                (SELECT max(r.next_offset) FROM audit.ranges r
-                 WHERE r.log = h.log AND r.source = wanted.source AND r.checkpoint <= i.checkpoint),
+                (SELECT r.next_offset FROM audit.ranges r
+                 WHERE r.log = h.log AND r.source = wanted.source AND r.checkpoint <= i.checkpoint
+                 ORDER BY r.checkpoint DESC LIMIT 1),
                 wanted.source = '' OR wanted.fence < (
                     SELECT next_offset FROM audit.reconciled f WHERE f.log = h.log AND f.kind = 'follow')
             FROM unnest($1, $2, $3) AS wanted (log, source, fence)

@@ -85,7 +85,21 @@ internal sealed class EventIndex(AuditDatabase database)
         move.Parameters.Add(new() { Value = facts.OutcomeOffset });
         if (await move.ExecuteNonQueryAsync(cancel) != 1) return false;
 
-        await CopyAsync(connection, facts.Events, cancel);
+        try
+        {
+            await CopyAsync(connection, facts.Events, cancel);
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.CheckViolation)
+        {
+            // A month's table was detached since it was last looked for: the next try makes one.
+            lock (_monthsLock)
+            {
+                _months.Clear();
+            }
+
+            throw;
+        }
+
         await CountAsync(connection, transaction, segment.Log, facts.Counts, cancel);
         foreach (var end in facts.Finals) await RememberAsync(connection, transaction, end, cancel);
         await transaction.CommitAsync(CancellationToken.None);
@@ -175,7 +189,6 @@ internal sealed class EventIndex(AuditDatabase database)
             if (_months.Contains(month)) return;
         }
 
-        var table = string.Create(CultureInfo.InvariantCulture, $"audit.events_{month:yyyy_MM}");
         await using var connection = await database.Control.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         await using (var alone = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", connection, transaction))
@@ -184,15 +197,13 @@ internal sealed class EventIndex(AuditDatabase database)
             await alone.ExecuteNonQueryAsync(cancel);
         }
 
-        await using var exists = new NpgsqlCommand("SELECT to_regclass($1) IS NOT NULL", connection, transaction);
-        exists.Parameters.Add(new() { Value = table });
-        if (await exists.ExecuteScalarAsync(cancel) is not true)
+        if (await FreeNameAsync(connection, transaction, month, cancel) is { } table)
         {
             // Attached and not made as a part: whoever searches meanwhile is not kept waiting.
             await using var make = new NpgsqlCommand(
                 $"""
-                CREATE TABLE {table} (LIKE audit.events INCLUDING CONSTRAINTS);
-                ALTER TABLE audit.events ATTACH PARTITION {table}
+                CREATE TABLE audit.{table} (LIKE audit.events INCLUDING CONSTRAINTS);
+                ALTER TABLE audit.events ATTACH PARTITION audit.{table}
                     FOR VALUES FROM ('{month:yyyy-MM-dd}+00') TO ('{month.AddMonths(1):yyyy-MM-dd}+00')
                 """,
                 connection, transaction);
@@ -203,6 +214,34 @@ internal sealed class EventIndex(AuditDatabase database)
         lock (_monthsLock)
         {
             _months.Add(month);
+        }
+    }
+
+    /// <summary>A month's table that was detached keeps its name: when the index is made anew, it is another.</summary>
+    /// <returns>What the month's table may be called; null when the month has one.</returns>
+    private static async Task<string?> FreeNameAsync(
+        NpgsqlConnection connection, NpgsqlTransaction transaction, DateTimeOffset month, CancellationToken cancel)
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"events_{month:yyyy_MM}");
+        await using var query = new NpgsqlCommand("""
+            SELECT c.relname::text, i.inhparent IS NOT NULL
+            FROM pg_class c
+            LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = 'audit.events'::regclass
+            WHERE c.relnamespace = 'audit'::regnamespace AND starts_with(c.relname::text, $1)
+            """, connection, transaction);
+        query.Parameters.Add(new() { Value = name });
+        var taken = new HashSet<string>(StringComparer.Ordinal);
+        await using var rows = await query.ExecuteReaderAsync(cancel);
+        while (await rows.ReadAsync(cancel))
+        {
+            if (rows.GetBoolean(1)) return null;
+            taken.Add(rows.GetString(0));
+        }
+
+        for (var i = 1; ; i++)
+        {
+            var free = i == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}_{i}");
+            if (!taken.Contains(free)) return free;
         }
     }
 }

@@ -30,10 +30,16 @@ internal sealed class ReadPartitionTalliesHandler(VotingDatabase database)
     {
         // A tally of a partition that is not the shard's would be added to results all the same.
         await using var query = new NpgsqlCommand($"""
+            WITH held AS (SELECT min(partition) AS first, max(partition) AS last FROM {schema}.positions)
             SELECT survey, partition, version, ballots, {AsFound.Array("options")}, {AsFound.Array("votes")}
-            FROM {schema}.tallies
-            WHERE partition = $1 OR ($1 = (SELECT min(partition) FROM {schema}.positions)
-                AND partition NOT IN (SELECT partition FROM {schema}.positions))
+            FROM (
+                SELECT * FROM {schema}.tallies WHERE partition = $1
+                UNION ALL
+                SELECT * FROM {schema}.tallies
+                WHERE $1 = (SELECT first FROM held) AND partition < (SELECT first FROM held)
+                UNION ALL
+                SELECT * FROM {schema}.tallies
+                WHERE $1 = (SELECT first FROM held) AND partition > (SELECT last FROM held)) AS tallies
             """, connection, moment);
         query.Parameters.Add(new() { Value = partition });
         await using var rows = await query.ExecuteReaderAsync(cancel);
