@@ -12,7 +12,7 @@ internal static class GrowthRow
 
     private const double GrowthMax = 1.15;
     private const int SurveysBefore = 10, SurveysAfter = 100;
-    private const int WarmupRuns = 8;
+    private const int WarmupRuns = 4;
 
     public static async Task<Row> MeasureAsync(
         Site small, Site large, Sizes sizes, Action<string> progress, CancellationToken cancel)
@@ -63,7 +63,7 @@ internal static class GrowthRow
             progress($"Growth: making {rows:#,0} rows of {surveys} surveys ...");
             var database = MadeVotes.Database(site.ConnectionString);
             // On average so many are there while runs add theirs.
-            var added = (sizes.Runs + 1) * sizes.GrowthAPartition / 2;
+            var added = (2 * WarmupRuns + sizes.Runs) * sizes.GrowthAPartition / 2;
             var each = Math.Max(surveys, rows / MadeVotes.Partitions - added);
             await using var owner = NpgsqlDataSource.Create(site.ConnectionString);
             await Parallel.ForAsync(0, MadeVotes.Partitions, new ParallelOptions
@@ -73,6 +73,7 @@ internal static class GrowthRow
             }, async (partition, stop) => await FillAsync(owner, database.OfPartition(partition), partition, surveys,
                 each, stop));
             await site.Postgres.CheckpointAsync(cancel);
+            await TouchAsync(database, cancel);
             return new(
                 site, database, new(MadeVotes.Surveys(surveys), RandomNumberGenerator.GetBytes(32)),
                 sizes.GrowthAPartition)
@@ -89,6 +90,35 @@ internal static class GrowthRow
         }
 
         public ValueTask DisposeAsync() => database.DisposeAsync();
+
+        /// <summary>
+        /// Each of the server's processes maps each page of the shared memory at its first touch, which is dear; one
+        /// that has served for long has done that.
+        /// </summary>
+        private static async Task TouchAsync(VotingDatabase database, CancellationToken cancel)
+        {
+            var shards = Enumerable.Range(0, MadeVotes.Partitions).Select(database.OfPartition).Distinct().ToArray();
+            var connections = new List<NpgsqlConnection>();
+            // As many as count at once, all held: the pool gives each of them a process of its own.
+            foreach (var shard in shards.DistinctBy(shard => shard.Source))
+            {
+                for (var worker = 0; worker < MadeVotes.Partitions; worker++)
+                    connections.Add(await shard.Source.OpenConnectionAsync(cancel));
+            }
+
+            await Task.WhenAll(connections.Select(async connection =>
+            {
+                foreach (var shard in shards)
+                {
+                    await using var touch = new NpgsqlCommand($"""
+                        SET enable_seqscan = off; SET enable_bitmapscan = off;
+                        SELECT count(*) FROM {shard.Schema}.ballots WHERE survey > 0
+                        """, connection) { CommandTimeout = 600 };
+                    await touch.ExecuteNonQueryAsync(cancel);
+                }
+            }));
+            foreach (var connection in connections) await connection.DisposeAsync();
+        }
 
         // The tallies are what rows of one option each would give; nobody recounts them here.
         private static async Task FillAsync(

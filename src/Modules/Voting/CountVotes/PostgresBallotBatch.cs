@@ -1,6 +1,7 @@
 using System.Globalization;
 using Npgsql;
 using NpgsqlTypes;
+using Voting.Contracts;
 
 namespace Voting;
 
@@ -125,18 +126,7 @@ internal sealed class PostgresBallotBatch(
 
         foreach (var (survey, offset) in rest.Fences)
             Add(batch, $"INSERT INTO {schema}.fences VALUES ($1, $2, $3)", survey, partition, offset);
-        foreach (var tally in rest.Tallies)
-        {
-            Add(batch, $"""
-                INSERT INTO {schema}.tallies (survey, partition, version, ballots, options, votes)
-                VALUES ($1, $2, $3, $4, $5, $6)
-                ON CONFLICT (survey, partition) DO UPDATE SET
-                    version = excluded.version, ballots = excluded.ballots,
-                    options = excluded.options, votes = excluded.votes
-                """,
-                tally.Survey, partition, tally.Version, tally.Ballots, tally.Options.ToArray(), tally.Votes.ToArray());
-        }
-
+        if (rest.Tallies.Count > 0) AddTallies(batch, rest.Tallies);
         if (batch.BatchCommands.Count > 0) await batch.ExecuteNonQueryAsync();
         string? warning = null;
         connection.Notice += Listen;
@@ -165,6 +155,22 @@ internal sealed class PostgresBallotBatch(
         """, partition, vote.Ballot.Offset, (short)vote.Kind, vote.Reason, vote.Ballot.Vote.Survey,
         vote.Ballot.Vote.VoterKey.ToBytes(), vote.Ballot.Vote.VoteId.ToBytes(), vote.Ballot.Vote.AcceptedAt,
         vote.Ballot.DecidedAt, vote.Ballot.Entry, vote.Ballot.Receipt.ToArray());
+
+    // All by one statement: with many surveys open each batch of votes changes the tallies of them all.
+    private void AddTallies(NpgsqlBatch batch, IReadOnlyList<PartitionTally> tallies) => Add(batch, $"""
+        INSERT INTO {schema}.tallies (survey, partition, version, ballots, options, votes)
+        SELECT survey, $1, version, ballots, options::integer[], votes::bigint[]
+        FROM unnest($2, $3, $4, $5, $6) AS tally (survey, version, ballots, options, votes)
+        ON CONFLICT (survey, partition) DO UPDATE SET
+            version = excluded.version, ballots = excluded.ballots,
+            options = excluded.options, votes = excluded.votes
+        """, partition,
+        tallies.Select(tally => tally.Survey).ToArray(), tallies.Select(tally => tally.Version).ToArray(),
+        tallies.Select(tally => tally.Ballots).ToArray(), tallies.Select(tally => ArrayText(tally.Options)).ToArray(),
+        tallies.Select(tally => ArrayText(tally.Votes)).ToArray());
+
+    private static string ArrayText<T>(IReadOnlyList<T> values) =>
+        string.Create(CultureInfo.InvariantCulture, $"{{{string.Join(',', values)}}}");
 
     private static void Add(NpgsqlBatch batch, string sql, params object?[] values)
     {
