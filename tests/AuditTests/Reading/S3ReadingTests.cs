@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Audit;
 using Testing;
 
 namespace AuditTests;
@@ -39,8 +40,18 @@ public sealed class S3ReadingTests(Postgres postgres)
             && line.Contains("\"event\":{\"specversion\":\"1.0\",\"type\":\"vote.submitted\"",
                 StringComparison.Ordinal));
 
+        var copy = Directory.CreateTempSubdirectory("voting-copy-");
+        await CopyAsync(bucket, copy.FullName);
+        await AssertVerifiedAsync(site, survey);
+        await AssertVerifiedAsync(site, survey, "--directory", copy.FullName);
+        copy.Delete(recursive: true);
+    }
+
+    private static async Task AssertVerifiedAsync(ReadingSite site, ReadingSurvey survey, params string[] where)
+    {
         var said = await site.Installation.RunAsync(
-            ["verify", "--jwks", new Uri(site.Public.BaseAddress!, ".well-known/jwks.json").ToString(), "--json"],
+            ["verify", .. where, "--jwks", new Uri(site.Public.BaseAddress!, ".well-known/jwks.json").ToString(),
+                "--json"],
             Cancel);
         using var report = JsonDocument.Parse(said.Split('\n')[^1]);
         Assert.True(report.RootElement.GetProperty("verified").GetBoolean(), said);
@@ -49,5 +60,20 @@ public sealed class S3ReadingTests(Postgres postgres)
             found.GetProperty("survey").GetString(), found.GetProperty("ballots").GetInt32(),
             found.GetProperty("final").GetBoolean(), found.GetProperty("statement").GetString(),
             found.GetProperty("stated").GetString()));
+    }
+
+    /// <summary>As any tool copies a bucket: the newest version of each object, under its name.</summary>
+    private static async Task CopyAsync(string bucket, string directory)
+    {
+        using var link = await ObjectStores.LinkAsync(bucket);
+        var store = new S3Archive(link, 1, TimeProvider.System);
+        foreach (var key in await store.ListAsync("", Cancel).GroupBy(version => version.Key).ToListAsync(Cancel))
+        {
+            var newest = key.First();
+            var path = Path.Combine(directory, newest.Key);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            var content = await store.ReadAsync(newest.Key, newest.VersionId, Cancel);
+            await File.WriteAllBytesAsync(path, content!.Bytes, Cancel);
+        }
     }
 }

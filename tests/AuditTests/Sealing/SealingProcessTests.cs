@@ -103,8 +103,8 @@ public sealed class SealingProcessTests(Postgres postgres) : IAsyncLifetime
     {
         var first = await StartAsync();
         await _site.SettledAsync();
-        // Of one log it has stored the segment; of the next it has seen that the number is free, and goes on to move the
-        // head; of the last it has moved the head, and not stored the checkpoint.
+        // Of one log it has stored the segment; of the next it has seen that the number is free, and goes on to move
+        // the head; of the last it has moved the head, and not stored the checkpoint.
         Held[] held =
         [
             _proxy.Hold("PUT segment", Sealed[0].Folder, isDone: true),

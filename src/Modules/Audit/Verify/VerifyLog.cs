@@ -124,7 +124,9 @@ internal sealed class VerifyLog(
         if (!await checkpoints.MoveNextAsync()) return null;
         var checkpoint = checkpoints.Current;
         var named = checkpoint.Statement.Segment;
-        return (checkpoint, await store.ReadAsync(named.Key, named.VersionId, cancel));
+        // A bucket's copy in a directory has names of its own for versions: there they are digests.
+        return (checkpoint, await store.ReadAsync(named.Key, named.VersionId, cancel)
+            ?? await store.ReadAsync(named.Key, Convert.ToHexStringLower(named.Digest.Span), cancel));
     }
 
     private void CheckSegment(
