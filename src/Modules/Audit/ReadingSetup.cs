@@ -46,7 +46,8 @@ internal static class ReadingSetup
     {
         var voting = services.GetRequiredService<ISender>();
         return new(
-            (query, cancel) => voting.Send(query, cancel), (query, cancel) => voting.Send(query, cancel));
+            (query, cancel) => voting.Send(query, cancel), (query, cancel) => voting.Send(query, cancel),
+            (query, cancel) => voting.Send(query, cancel));
     }
 
     /// <summary>

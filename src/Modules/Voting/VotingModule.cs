@@ -53,6 +53,7 @@ public static class VotingModule
         services.AddSingleton<ReadTalliesHandler>();
         services.AddSingleton<ReadRecordedVotesHandler>();
         services.AddSingleton<ReadPartitionTalliesHandler>();
+        services.AddSingleton<ReadRecordedResultsHandler>();
         services.AddSingleton<FinalResults>();
         services.AddSingleton<ResolvePoison>();
         services.AddSingleton<ReplayPoison>();

@@ -40,6 +40,35 @@ public sealed class ComparedTests(ReadingSite site)
     }
 
     [Fact]
+    public async Task What_is_altered_of_a_final_result_is_found_as_long_as_it_lasts()
+    {
+        var survey = await site.OpenSurveyAsync();
+        await site.CastAsync(survey, 1);
+        using (var finish = await site.AskAsync(HttpMethod.Put, $"/v1/internal/surveys/{survey.Id}/finish", "manager"))
+            finish.EnsureSuccessStatusCode();
+        await site.UntilAsync(async () =>
+            await ReadAsync<long>($"SELECT count(*) FROM audit.results WHERE survey = {survey.Id}") == 1);
+        Assert.Equal(0L, await ReadAsync<long>($"SELECT count(*) FROM audit.differences WHERE survey = {survey.Id}"));
+
+        // Whoever owns the database passes over its triggers.
+        await AlterAsync("final_ballots + 1");
+        await site.UntilAsync(async () =>
+            (await ToldAsync("audit.difference-found", survey)).Contains("final-altered"));
+        Assert.Contains(site.Installation.Hosts[0].Lines, line => line.Contains(
+            "The stored final result is not what was archived: final_ballots.", StringComparison.Ordinal));
+        await AlterAsync("final_ballots - 1");
+        await site.UntilAsync(async () =>
+            (await ToldAsync("audit.difference-resolved", survey)).Contains("final-altered"));
+        Assert.Equal(1L, await ReadAsync<long>($"SELECT count(*) FROM audit.differences WHERE survey = {survey.Id}"));
+
+        Task AlterAsync(string ballots) => ExecuteAsync($"""
+            SET session_replication_role = replica;
+            UPDATE voting.surveys SET final_ballots = {ballots} WHERE id = {survey.Id};
+            RESET session_replication_role
+            """);
+    }
+
+    [Fact]
     public async Task A_damaged_object_is_a_figure_a_log_line_and_an_archived_event_and_nothing_ends()
     {
         const string Log = "checkpoints";

@@ -109,7 +109,10 @@ public sealed class StatementTests(ReadingSite site)
             Assert.Equal(404, (await site.GetAsync($"/v1/audit/results/{survey}")).Status);
         }
 
-        await ExecuteAsync("DELETE FROM audit.differences WHERE survey = 999013");
+        await ExecuteAsync("""
+            DELETE FROM audit.results WHERE survey BETWEEN 999010 AND 999014;
+            DELETE FROM audit.differences WHERE survey = 999013
+            """);
     }
 
     /// <summary>An end as archived; the archive has five ballots, one of option 1 and four of option 2.</summary>

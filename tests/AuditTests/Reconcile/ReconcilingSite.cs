@@ -38,6 +38,9 @@ internal sealed class ReconcilingSite : IAsyncDisposable
     /// <summary>Rows where none can be.</summary>
     public List<StrayVote> Strays { get; } = [];
 
+    /// <summary>Final results.</summary>
+    public List<RecordedResult> Results { get; } = [];
+
     /// <summary>By partition, how far it is counted.</summary>
     public long[] NextOffsets { get; } = [0, 0];
 
@@ -84,7 +87,7 @@ internal sealed class ReconcilingSite : IAsyncDisposable
         var meters = _services.GetRequiredService<IMeterFactory>();
         var metrics = new DifferenceMetrics(meters);
         return new(
-            _database, SealingSite.Logs, store ?? Sealing.Store, new(Votes, ReadTallies),
+            _database, SealingSite.Logs, store ?? Sealing.Store, new(Votes, ReadTallies, ReadResults),
             new(_database, new(_random, Clock), metrics, NullLogger<DifferenceTable>.Instance), metrics,
             Microsoft.Extensions.Options.Options.Create(options ?? new()), Clock, NullLogger<ReconcileLogs>.Instance);
     }
@@ -150,6 +153,10 @@ internal sealed class ReconcilingSite : IAsyncDisposable
     private ValueTask<RecordedVotes> Votes(ReadRecordedVotes query, CancellationToken cancel) => new(new RecordedVotes(
         NextOffsets[query.Partition],
         [.. Rows[query.Partition].Where(row => row.Offset >= query.From && row.Offset < query.To)]));
+
+    private ValueTask<IReadOnlyList<RecordedResult>> ReadResults(ReadRecordedResults query, CancellationToken cancel) =>
+        new([.. Results.Where(one => one.Survey >= query.From && one.Survey <= query.To).OrderBy(one => one.Survey)
+            .Take(query.CountMax)]);
 
     private ValueTask<PartitionTallies> ReadTallies(ReadPartitionTallies query, CancellationToken cancel)
     {

@@ -37,6 +37,15 @@ internal static class DifferenceKinds
     /// <summary>The tally is not what the archived votes give.</summary>
     public const string TallyAltered = "tally-altered";
 
+    /// <summary>The stored final result is not what the survey's archived end says.</summary>
+    public const string FinalAltered = "final-altered";
+
+    /// <summary>The archived end of a survey is not what its archived ballots give.</summary>
+    public const string FinalContradicted = "final-contradicted";
+
+    /// <summary>Those of final results; their place is the survey's id.</summary>
+    public static string[] OfResults { get; } = [FinalAltered, FinalContradicted];
+
     /// <summary>Those that a place in <c>votes</c> can have.</summary>
     public static string[] OfPlaces { get; } =
         [RowAltered, RowMissing, RowUnknown, OutcomeMissing, PositionBehind];
@@ -47,7 +56,7 @@ internal static class DifferenceKinds
 /// <param name="Survey">The survey's id, or null.</param>
 /// <param name="Place">
 /// Offset of the record in <c>votes</c>, of <see cref="DifferenceKinds.OutcomeUnknown"/> in <c>vote-outcomes</c>;
-/// number of the checkpoint; null where none is.
+/// number of the checkpoint; the survey's id of <see cref="DifferenceKinds.OfResults"/>; null where none is.
 /// </param>
 /// <param name="Detail">One sentence; never what was chosen.</param>
 internal sealed record Difference(string Kind, int? Survey, long? Place, string Detail);

@@ -8,8 +8,8 @@ using Platform;
 namespace Audit;
 
 /// <summary>
-/// Compares archive, rows and tallies by itself: what is new soon after it is sealed, and everything again at a bounded
-/// pace. Each log is looked at by one process at a time; what ends it here goes on elsewhere, or here.
+/// Compares archive, rows, tallies and results by itself: what is new soon after it is sealed, and everything again at
+/// a bounded pace. Each log is looked at by one process at a time; what ends it here goes on elsewhere, or here.
 /// </summary>
 internal sealed partial class ReconcileLogs : BackgroundService
 {
@@ -30,6 +30,7 @@ internal sealed partial class ReconcileLogs : BackgroundService
     private readonly ReconciledTable _table;
     private readonly IArchiveStore _store;
     private readonly VotingRows _rows;
+    private readonly CompareResults _results;
     private readonly DifferenceTable _differences;
     private readonly DifferenceMetrics _metrics;
     private readonly ReconciliationOptions _options;
@@ -47,6 +48,7 @@ internal sealed partial class ReconcileLogs : BackgroundService
             claimLifetime > ClaimLifetimeMin ? claimLifetime : ClaimLifetimeMin);
         (_store, _rows, _differences, _metrics) = (store, rows, differences, metrics);
         (_options, _clock, _logger) = (options.Value, clock, logger);
+        _results = new(database, rows, differences, options.Value.OutcomeWaitMax, clock);
         _logs = logs.Votes.ToDictionary(log => log.Name, StringComparer.Ordinal);
     }
 
@@ -64,6 +66,8 @@ internal sealed partial class ReconcileLogs : BackgroundService
             places.Where(place => IsDue(ReconcileKinds.Follow, place.Log)),
             new ParallelOptions { MaxDegreeOfParallelism = LogCountMax, CancellationToken = stop },
             async (place, cancel) => await FollowAsync(place, cancel));
+        // One process compares results: the one that has this log.
+        if (places.Any(place => place.Log == SealedLogs.NameOf(0))) await CompareResultsAsync(stop);
         _metrics.OpenCounts = await _differences.OpenAsync(stop);
         _metrics.SetCompleted(DifferenceAreas.Reconciliation, await _table.CompletedAsync(stop));
         return _options.PollInterval;
@@ -142,6 +146,18 @@ internal sealed partial class ReconcileLogs : BackgroundService
             reconciler.Forget();
             // What was read on and not noted would be left out.
             if (!isWhole) _following.TryRemove(place.Log, out _);
+        }
+    }
+
+    private async Task CompareResultsAsync(CancellationToken stop)
+    {
+        try
+        {
+            await _results.CompareAsync(stop);
+        }
+        catch (Exception e) when (IsOfOneLog(e))
+        {
+            Interrupted(_logger, e);
         }
     }
 

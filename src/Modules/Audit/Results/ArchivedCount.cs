@@ -9,7 +9,9 @@ namespace Audit;
 /// <summary>What the archive gives for a survey, as it was indexed and as it was reconciled.</summary>
 /// <param name="Indexed">Ballots that the index of events has as counted.</param>
 /// <param name="Reconciled">Ballots and votes that archived outcomes give.</param>
-/// <param name="OpenCount">How many differences are open that name the survey.</param>
+/// <param name="OpenCount">
+/// How many differences are open between the survey's archived votes, rows and tallies.
+/// </param>
 internal sealed record ArchivedCount(long Indexed, SurveyFigures Reconciled, long OpenCount)
 {
     public static async Task<ArchivedCount> ReadAsync(
@@ -17,11 +19,14 @@ internal sealed record ArchivedCount(long Indexed, SurveyFigures Reconciled, lon
     {
         await using var query = new NpgsqlCommand("""
             SELECT (SELECT coalesce(sum(counted), 0)::bigint FROM audit.survey_counts WHERE survey = $1),
-                (SELECT count(*) FROM audit.differences WHERE survey = $1 AND resolved_at IS NULL),
+                (SELECT count(*) FROM audit.differences
+                 WHERE survey = $1 AND resolved_at IS NULL AND kind <> ALL ($2)),
                 s.counted, s.options, s.votes
             FROM (SELECT) AS one LEFT JOIN audit.reconciled_surveys s ON s.survey = $1
             """, connection, moment);
         query.Parameters.Add(new() { Value = survey });
+        // What a result is stated by is looked at here; what is shown beside it changes nothing of that.
+        query.Parameters.Add(new() { Value = DifferenceKinds.OfResults });
         await using var rows = await query.ExecuteReaderAsync(stop);
         var (indexed, open, figures) = (0L, 0L, new SurveyFigures());
         while (await rows.ReadAsync(stop))
@@ -47,10 +52,7 @@ internal sealed record ArchivedCount(long Indexed, SurveyFigures Reconciled, lon
         var ballots = Math.Max(Indexed, Reconciled.Counted);
         if (ballots > facts.Ballots || Reconciled.Counted < facts.Ballots)
             return $"the archive counts {Reconciled.Counted} ballots, the result {facts.Ballots}";
-        var votes = facts.Votes.Where(vote => vote.Count != 0).OrderBy(vote => vote.Option)
-            .Select(vote => KeyValuePair.Create(vote.Option, vote.Count));
-        if (!votes.SequenceEqual(Reconciled.Votes.Where(vote => vote.Value != 0)))
-            return "the archive gives other votes than the result";
+        if (!facts.Gives(Reconciled)) return "the archive gives other votes than the result";
         return IsSigned(survey, facts, keys) ? null : "the signed result is not what its event says";
     }
 

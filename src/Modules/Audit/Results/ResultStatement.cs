@@ -155,6 +155,11 @@ internal sealed record FinalFacts(
     long Version, long Ballots, IReadOnlyList<(int Option, long Count)> Votes,
     IReadOnlyDictionary<int, long> Fences, string Statement)
 {
+    /// <returns>Whether these are the votes that ballots give; options that nobody chose may be named or not.</returns>
+    public bool Gives(SurveyFigures counted) => Votes.Where(vote => vote.Count != 0).OrderBy(vote => vote.Option)
+        .Select(vote => KeyValuePair.Create(vote.Option, vote.Count))
+        .SequenceEqual(counted.Votes.Where(vote => vote.Value != 0));
+
     /// <exception cref="InvalidDataException">The event is none of that type.</exception>
     public static FinalFacts Of(byte[] @event)
     {
