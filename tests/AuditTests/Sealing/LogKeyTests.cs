@@ -27,6 +27,9 @@ public sealed class LogKeyTests(Postgres postgres)
             () => VerbAsync(installation, "retire", "--log", "events"));
         Assert.Contains("has not signed with its newest key yet", early.Message, StringComparison.Ordinal);
 
+        // Nor is an old key of a log ended that has signed nothing: the running process would begin it with that.
+        await Assert.ThrowsAsync<ProcessFailedException>(() => VerbAsync(installation, "retire", "--log", "votes-03"));
+
         await RestartAsync(installation);
         // It signs with both from now on, and what it shows is signed by the old one until something happens.
         Assert.Equal([young, old], await ShownAsync(installation));

@@ -23,7 +23,6 @@ public sealed class ArchivedStatementTests
             archive.StateAsync(election, at: one => one with { Index = 4 }),
         ["names entry 5 of events as the survey's end, which it is not"] = (archive, election) =>
             archive.StateAsync(election, at: one => one with { Entry = Digest.Of("x"u8) }),
-        ["is of survey 8"] = (archive, election) => archive.StateAsync(election, at: one => one with { Survey = 8 }),
         ["names checkpoint 5 of votes-00 with 16 entries"] = (archive, election) =>
             Name(archive, election, one => one with { Checkpoint = one.Checkpoint with { Size = 16 } }),
         ["names checkpoint 5 of votes-00 with another root"] = (archive, election) =>
@@ -55,6 +54,25 @@ public sealed class ArchivedStatementTests
         Assert.Equal((Problems.Statement, "events", 5L, Key), Place(finding));
         Assert.Contains(says, finding.Detail, StringComparison.Ordinal);
         Assert.Contains("\"stated\":\"broken\"", report.ToJson(default, 0), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_statement_under_another_surveys_name_says_nothing_of_that()
+    {
+        using var archive = await ArchivedElection.SealAsync(Election.Whole());
+        var stated = File.ReadAllBytes(Path.Combine(archive.Root, Key));
+        foreach (var survey in new[] { 8, 99 })
+        {
+            await archive.Store.PutAsync(
+                ResultStatement.Key(survey), stated, ResultStatement.ContentType,
+                TestContext.Current.CancellationToken);
+        }
+
+        var report = await archive.VerifyAsync(later: TimeSpan.FromHours(2));
+
+        Assert.Empty(report.Findings);
+        Assert.Contains("2 objects or versions of objects that nothing signed names were left out",
+            report.ToText(default, 0), StringComparison.Ordinal);
     }
 
     [Fact]

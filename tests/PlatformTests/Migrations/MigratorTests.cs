@@ -54,6 +54,8 @@ public sealed class MigratorTests(Postgres postgres)
         await using (var create = database.Source.CreateCommand(
             $"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"))
         {
+            // Both wait for the disk, which others use as well.
+            create.CommandTimeout = 120;
             await create.ExecuteNonQueryAsync(Cancel);
         }
 
@@ -63,6 +65,7 @@ public sealed class MigratorTests(Postgres postgres)
         Assert.Contains("SQL_ASCII", refusal.Message, StringComparison.Ordinal);
 
         await using var drop = database.Source.CreateCommand($"DROP DATABASE {name} WITH (FORCE)");
+        drop.CommandTimeout = 120;
         await drop.ExecuteNonQueryAsync(Cancel);
     }
 

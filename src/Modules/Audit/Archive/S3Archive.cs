@@ -94,6 +94,14 @@ internal sealed class S3Archive(S3Link link, int retentionDays, TimeProvider clo
     {
         ArchiveKey.Require(log);
         if (after >= ArchiveKey.CheckpointMax || before <= after) return null;
+        if (before - after == 2)
+        {
+            // One is not searched for among all.
+            var name = ArchiveKey.Checkpoint(log, after + 1);
+            var only = await ListAsync(name, cancel).Where(version => version.Key == name).ToListAsync(cancel);
+            return only.Count > 0 ? new(after + 1, only) : null;
+        }
+
         // While a log is sealed there is next to nothing behind the number: one request says all of it.
         if (await AllBehindAsync(log, after, cancel) is { } all)
         {

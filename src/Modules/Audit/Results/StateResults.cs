@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -18,7 +17,7 @@ namespace Audit;
 /// </remarks>
 internal sealed partial class StateResults(
     AuditDatabase database, IArchiveStore store, SealedLogs logs, LogSigners signers,
-    LogVerifiers verifiers, KeyRing keys, IOptions<ResultOptions> options, ReadingMetrics metrics,
+    KeyRing keys, IOptions<ResultOptions> options, ReadingMetrics metrics,
     TimeProvider clock, ILogger<StateResults> logger)
     : BackgroundService
 {
@@ -95,7 +94,7 @@ internal sealed partial class StateResults(
         if (said.Indexed < facts.Ballots) return null;
 
         // A database that was set back does not know what it has stated before.
-        var made = await FirstArchivedAsync(end.Survey, stop)
+        var made = await FirstArchivedAsync(end, facts, stop)
             ?? ResultStatement.Sign(end, facts, counted, clock.GetUtcNow(), signers(logs.Events)[0]);
         return await StoreAsync(end.Survey, made, stop);
     }
@@ -140,24 +139,43 @@ internal sealed partial class StateResults(
 
     private static string Source(int partition) => string.Create(CultureInfo.InvariantCulture, $"votes-{partition}");
 
-    /// <returns>The oldest statement of the survey that the archive has by one of our keys, or null.</returns>
-    private async Task<byte[]?> FirstArchivedAsync(int survey, CancellationToken stop)
+    /// <returns>
+    /// The oldest statement that the archive has of this result by one of the log's keys, or null. What else lies there
+    /// anybody can have put; and a second statement of the same result says nothing else.
+    /// </returns>
+    private async Task<byte[]?> FirstArchivedAsync(FinalSurvey end, FinalFacts facts, CancellationToken stop)
     {
-        var key = ResultStatement.Key(survey);
-        var known = verifiers(logs.Events);
+        var key = ResultStatement.Key(end.Survey);
+        var known = signers(logs.Events).Select(signer => signer.Verifier).ToArray();
         byte[]? first = null;
         await foreach (var version in store.ListAsync(key, stop))
         {
-            if (version.Key != key) continue;
-            var content = await store.ReadAsync(key, version.VersionId, stop);
-            if (content is null || !ResultStatement.TryOpen(content.Bytes, known, out var payload)) continue;
-            using var json = JsonDocument.Parse(payload);
-            if (json.RootElement.GetProperty("survey").GetString() == survey.ToString(CultureInfo.InvariantCulture))
+            if (version.Key != key || version.SizeBytes > ResultStatement.SizeBytesMax) continue;
+            ArchivedContent? content;
+            try
+            {
+                content = await store.ReadAsync(key, version.VersionId, stop);
+            }
+            catch (ArchiveStoreException e) when (!e.IsTransient)
+            {
+                continue;
+            }
+
+            if (content is not null && ResultStatement.TryOpen(content.Bytes, known, out var payload)
+                && StatedResult.TryParse(payload, out var stated) && IsOf(stated, end, facts))
+            {
                 first = content.Bytes;
+            }
         }
 
         return first;
     }
+
+    private static bool IsOf(StatedResult stated, FinalSurvey end, FinalFacts facts) =>
+        stated.Survey == end.Survey.ToString(CultureInfo.InvariantCulture) && stated.EndIndex == end.Index
+        && stated.Version == facts.Version && stated.Signed == facts.Statement && stated.Ballots == facts.Ballots
+        && stated.Votes.Values.Sum() == facts.Votes.Sum(vote => vote.Count)
+        && facts.Votes.All(vote => stated.Votes.GetValueOrDefault(vote.Option) == vote.Count);
 
     private async Task<byte[]> StoreAsync(int survey, byte[] statement, CancellationToken stop)
     {

@@ -48,8 +48,9 @@ internal sealed class RotateLogKeys(
         {
             var (keys, live) = (verifiers(one), ring.All(one.KeyPurpose));
             if (live.Count == 1) continue;
-            if (await published.NewestAsync(one.Name, isCosigned: false, cancel) is { } newest
-                && newest.Verify([keys[0]], out _) is not NoteVerdict.Verified)
+            // One that has signed nothing at all may be begun by a process that knows only the old key.
+            if (await published.NewestAsync(one.Name, isCosigned: false, cancel) is not { } newest
+                || newest.Verify([keys[0]], out _) is not NoteVerdict.Verified)
             {
                 isAll = false;
                 await output.WriteLineAsync($"{one.Name} has not signed with its newest key yet: nothing is retired");

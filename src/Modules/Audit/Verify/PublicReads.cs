@@ -38,6 +38,8 @@ internal sealed class PublicReads(HttpClient http, Uri site, TimeProvider clock)
             {
                 using var json = JsonDocument.Parse(body);
                 foreach (var item in json.RootElement.GetProperty("items").EnumerateArray()) found.Add(Read(item));
+                if (found.DistinctBy(log => log.Name).Count() != found.Count)
+                    throw Malformed(address, "The list of logs names one twice.");
                 if (json.RootElement.GetProperty("next").GetString() is not { } next) return found;
                 address = new(site, $"/v1/audit/logs?limit=100&cursor={Uri.EscapeDataString(next)}");
             }
@@ -119,8 +121,11 @@ internal sealed class PublicReads(HttpClient http, Uri site, TimeProvider clock)
         var prefix = new Uri(site, item.GetProperty("prefix").GetString()!);
         // Another host's tiles would be another one's word.
         if (prefix.Authority != site.Authority || prefix.Scheme != site.Scheme) throw new FormatException("Elsewhere.");
+        var (log, origin) = (item.GetProperty("log").GetString()!, item.GetProperty("origin").GetString()!);
+        // What one name is checked for must not be another one's history.
+        if (LogName.Of(origin) != log) throw new FormatException("The name of another log.");
         return VerifierKey.TryParse(item.GetProperty("vkey").GetString()!, out var key)
-            ? new(item.GetProperty("log").GetString()!, item.GetProperty("origin").GetString()!, key, prefix)
+            ? new(log, origin, key, prefix)
             : throw new FormatException("No key.");
     }
 

@@ -92,8 +92,10 @@ internal sealed class VerifyStatements(IArchiveStore store, TrustedKeys keys, Ve
         var (signed, wrong) = (0, 0);
         foreach (var version in versions)
         {
-            // Of what lies under the key, what is signed counts: anybody who may write can put more there.
-            if (await OpenAsync(survey, version, known, cancel) is not { } payload)
+            // Of what lies under the key, what is signed counts: anybody who may write can put more there, such as
+            // another survey's statement.
+            if (await OpenAsync(survey, version, known, cancel) is not { } payload
+                || (StatedResult.TryParse(payload, out var of) && of.Survey != Text(survey)))
             {
                 _leftOut.Add(version.Key);
                 continue;
@@ -128,10 +130,11 @@ internal sealed class VerifyStatements(IArchiveStore store, TrustedKeys keys, Ve
         }
     }
 
+    private static string Text(int survey) => survey.ToString(CultureInfo.InvariantCulture);
+
     private static string? Contradiction(int survey, byte[] payload, ArchiveRead read)
     {
         if (!StatedResult.TryParse(payload, out var stated)) return "cannot be read.";
-        if (stated.Survey != survey.ToString(CultureInfo.InvariantCulture)) return $"is of survey {stated.Survey}.";
         if (read.Surveys.Final(survey) is not { } result) return "is of a survey that has no final result.";
         if (stated.EndLog != LogName.Events || !read.Surveys.IsEnd(survey, stated.EndIndex, stated.EndEntry))
             return $"names entry {stated.EndIndex} of {stated.EndLog} as the survey's end, which it is not.";
