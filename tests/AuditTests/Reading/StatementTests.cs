@@ -49,6 +49,7 @@ public sealed class StatementTests(ReadingSite site)
         Assert.Equal(3, signed.RootElement.GetProperty("total_responses").GetInt32());
         await CoversAsync(said, entries);
         await IsArchivedAsync(survey.Id, statement);
+        await IsSaidToWaitAsync(survey.Id);
         await IsTakenOverAsync(int.Parse(survey.Id, CultureInfo.InvariantCulture), statement);
         await ExecuteAsync("DELETE FROM audit.results WHERE survey = 0");
     }
@@ -64,6 +65,24 @@ public sealed class StatementTests(ReadingSite site)
             INSERT INTO audit.results (survey, log, index, entry, event, statement)
             VALUES (0, 'events', 0, sha256(''), '', '{}')
             """);
+    }
+
+    /// <summary>An index that passed over outcomes keeps a statement waiting, and that is said.</summary>
+    private async Task IsSaidToWaitAsync(string survey)
+    {
+        await ExecuteAsync($"""
+            UPDATE audit.survey_counts SET counted = counted - 3 WHERE survey = {survey} AND log = (
+                SELECT log FROM audit.survey_counts WHERE survey = {survey} ORDER BY counted DESC LIMIT 1);
+            UPDATE audit.results SET statement = NULL, version_id = NULL WHERE survey = {survey}
+            """);
+        await site.UntilAsync(() => Task.FromResult(site.Installation.Hosts[0].Lines.Any(line => line.Contains(
+            $"survey {survey} is not stated: the index of all that is archived counts 0 ballots of 3",
+            StringComparison.Ordinal))));
+        await ExecuteAsync($"""
+            UPDATE audit.survey_counts SET counted = counted + 3 WHERE survey = {survey} AND log = (
+                SELECT log FROM audit.survey_counts WHERE survey = {survey} ORDER BY counted LIMIT 1)
+            """);
+        await site.UntilAsync(async () => (await site.GetAsync($"/v1/audit/results/{survey}")).Status == 200);
     }
 
     /// <summary>A database that was set back shows the statement that the archive has, and signs no other.</summary>

@@ -12,7 +12,8 @@ namespace Audit;
 /// <param name="OpenCount">
 /// How many differences are open between the survey's archived votes, rows and tallies.
 /// </param>
-internal sealed record ArchivedCount(long Indexed, SurveyFigures Reconciled, long OpenCount)
+/// <param name="IsIndexed">Whether the index has everything that is archived of votes.</param>
+internal sealed record ArchivedCount(long Indexed, SurveyFigures Reconciled, long OpenCount, bool IsIndexed)
 {
     public static async Task<ArchivedCount> ReadAsync(
         NpgsqlConnection connection, NpgsqlTransaction moment, int survey, CancellationToken stop)
@@ -21,24 +22,26 @@ internal sealed record ArchivedCount(long Indexed, SurveyFigures Reconciled, lon
             SELECT (SELECT coalesce(sum(counted), 0)::bigint FROM audit.survey_counts WHERE survey = $1),
                 (SELECT count(*) FROM audit.differences
                  WHERE survey = $1 AND resolved_at IS NULL AND kind <> ALL ($2)),
-                s.counted, s.options, s.votes
+                s.counted, s.options, s.votes,
+                (SELECT bool_and(i.checkpoint = h.published) FROM audit.heads h JOIN audit.indexed i USING (log)
+                 WHERE starts_with(h.log, 'votes-')) IS TRUE
             FROM (SELECT) AS one LEFT JOIN audit.reconciled_surveys s ON s.survey = $1
             """, connection, moment);
         query.Parameters.Add(new() { Value = survey });
         // What a result is stated by is looked at here; what is shown beside it changes nothing of that.
         query.Parameters.Add(new() { Value = DifferenceKinds.OfResults });
         await using var rows = await query.ExecuteReaderAsync(stop);
-        var (indexed, open, figures) = (0L, 0L, new SurveyFigures());
+        var (indexed, open, figures, isIndexed) = (0L, 0L, new SurveyFigures(), false);
         while (await rows.ReadAsync(stop))
         {
-            (indexed, open) = (rows.GetInt64(0), rows.GetInt64(1));
+            (indexed, open, isIndexed) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetBoolean(5));
             if (rows.IsDBNull(2)) continue;
             figures.Counted += rows.GetInt64(2);
             foreach (var (option, count) in rows.GetFieldValue<int[]>(3).Zip(rows.GetFieldValue<long[]>(4)))
                 figures.Votes[option] = figures.Votes.GetValueOrDefault(option) + count;
         }
 
-        return new(indexed, figures, open);
+        return new(indexed, figures, open, isIndexed);
     }
 
     /// <param name="survey">Whose result it is.</param>

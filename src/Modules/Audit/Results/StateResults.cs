@@ -91,7 +91,17 @@ internal sealed partial class StateResults(
             return null;
         }
 
-        if (said.Indexed < facts.Ballots) return null;
+        if (said.Indexed < facts.Ballots)
+        {
+            // What is not indexed yet is waited for; what the index has passed over never comes.
+            if (said.IsIndexed)
+            {
+                SayContradicted(
+                    end.Survey, $"the index of all that is archived counts {said.Indexed} ballots of {facts.Ballots}");
+            }
+
+            return null;
+        }
 
         // A database that was set back does not know what it has stated before.
         var made = await FirstArchivedAsync(end, facts, stop)
