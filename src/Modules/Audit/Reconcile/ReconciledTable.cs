@@ -27,7 +27,6 @@ internal sealed record ReconciledPlace(string Log, string Kind, long NextOffset,
 /// </param>
 internal sealed class ReconciledTable(AuditDatabase database, string claimant, TimeSpan claimLifetime)
 {
-
     public AuditDatabase Database => database;
 
     /// <summary>Claims every log of votes that no other process follows.</summary>

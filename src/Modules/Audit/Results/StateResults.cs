@@ -12,8 +12,8 @@ namespace Audit;
 /// </summary>
 /// <remarks>
 /// The archive's own count has to be the result's, option by option, and no difference may be open: what the archive
-/// contradicts is not signed. One statement a survey:
-/// the first one stored is the one that the archive gets, whoever makes it.
+/// contradicts is not signed. One statement a survey: the first one stored is the one that the archive gets, whoever
+/// makes it.
 /// </remarks>
 internal sealed partial class StateResults(
     AuditDatabase database, IArchiveStore store, SealedLogs logs, LogSigners signers,
@@ -25,23 +25,13 @@ internal sealed partial class StateResults(
 
     private readonly Dictionary<int, long> _contradictedSaidAt = [];
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Loops.RepeatAsync(
+        async stop =>
         {
-            try
-            {
-                await RoundAsync(stoppingToken);
-            }
-            catch (Exception e) when (e is NpgsqlException or TimeoutException or ArchiveStoreException
-                or InvalidDataException)
-            {
-                Interrupted(logger, e);
-            }
-
-            await Task.Delay(options.Value.PollInterval, clock, stoppingToken);
-        }
-    }
+            await RoundAsync(stop);
+            return options.Value.PollInterval;
+        },
+        failure => Interrupted(logger, failure), clock, stoppingToken);
 
     /// <summary>Brings every result as far as it can be brought.</summary>
     public async Task RoundAsync(CancellationToken stop)
@@ -168,6 +158,7 @@ internal sealed partial class StateResults(
             }
             catch (ArchiveStoreException e) when (!e.IsTransient)
             {
+                Refused(logger, e, key);
                 continue;
             }
 
@@ -242,6 +233,9 @@ internal sealed partial class StateResults(
 
     [LoggerMessage(LogLevel.Error, "The result of survey {SurveyId} is not stated: {Reason}")]
     private static partial void Contradicted(ILogger logger, int surveyId, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "The store refuses to give a version of {Key}: it is left out")]
+    private static partial void Refused(ILogger logger, Exception failure, string key);
 
     [LoggerMessage(LogLevel.Warning, "Stating results was interrupted; it goes on by itself")]
     private static partial void Interrupted(ILogger logger, Exception failure);
