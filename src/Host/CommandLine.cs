@@ -13,6 +13,9 @@ internal static partial class CommandLine
     private const int Failed = 1;
     private const int Misused = 2;
 
+    // The library would end a process 2 s after SIGTERM, in the midst of draining; the drain has its own time-out.
+    private static readonly TimeSpan EndPatience = TimeSpan.FromMinutes(2);
+
     public static async Task<int> RunAsync(string[] args)
     {
         var root = Root();
@@ -20,7 +23,11 @@ internal static partial class CommandLine
         {
             var parsed = root.Parse(args);
             foreach (var error in parsed.Errors) throw new InvalidSettingsException(error.Message);
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return await parsed.InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = EndPatience,
+            });
         }
         catch (InvalidSettingsException e)
         {

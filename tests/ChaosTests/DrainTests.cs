@@ -76,7 +76,9 @@ public sealed class DrainTests(Site site)
         {
             casts = [.. voters.Select(voter => election.CastAsync(leaving, voter, 3))];
             await Until.HoldsAsync("ballots are being appended", async () => (await held.HeldAsync()).Length > 0);
-            var (_, took) = await EndAsync(leaving);
+            var (code, took) = await EndAsync(leaving);
+            // In order: it was not ended in the midst of what it waits for.
+            Assert.Equal(0, code);
             Assert.True(took < DrainMax, $"It took {took}.");
             await held.EndHeldAsync();
         }

@@ -66,7 +66,7 @@ public sealed class Site : IAsyncLifetime
             var failed = Host.Lines.FirstOrDefault(line =>
                 line.Contains("\"level\":\"error\"", StringComparison.Ordinal)
                 || line.Contains("\"level\":\"critical\"", StringComparison.Ordinal));
-            Assert.Null(failed);
+            Assert.True(failed is null, failed);
             Assert.False(Host.HasExited, Host.LastOutput);
             using var deadline = new CancellationTokenSource(Patience);
             Assert.Equal(0, await Host.TerminateAsync(deadline.Token));

@@ -128,6 +128,26 @@ public abstract class FaultConformanceTests : GroupConformanceTests
     }
 
     [Fact]
+    public async Task A_place_whose_reader_fell_behind_is_read_again_by_the_next()
+    {
+        const int Count = 400;
+        var writer = await OpenAsync();
+        foreach (var some in Enumerable.Range(0, Count).Chunk(10))
+            await writer.AppendAsync(Single, [.. some.Select(i => new LogRecord(default, new byte[16 * 1024]))], Cancel);
+        // It reads ahead no further than 64 KiB.
+        var log = OpenImpatient();
+        await using (var slow = log.OpenReader(Single, 0))
+        {
+            Assert.NotEmpty(await slow.ReadAsync(1, Patience, Cancel));
+            // What follows is read ahead until no more is taken in.
+            await Task.Delay(TimeSpan.FromSeconds(1), Cancel);
+        }
+
+        await using var again = log.OpenReader(Single, 0);
+        Assert.Equal(Count, (await ReadAsync(again, Count)).Count);
+    }
+
+    [Fact]
     public async Task A_partition_whose_worker_is_slow_holds_up_no_other()
     {
         var (log, writer) = (OpenImpatient(), await OpenAsync());

@@ -39,8 +39,9 @@ internal sealed class KafkaReaders(KafkaClients clients, TimeProvider time, ILog
         lock (_lock)
         {
             if (_isDisposed) return;
-            shared.Consumer.IncrementalUnassign([partition]);
+            // First what lifts its pause, which only an assigned partition can be freed from.
             shared.Pump.Close(partition, new ObjectDisposedException(nameof(KafkaReader)));
+            shared.Consumer.IncrementalUnassign([partition]);
         }
     }
 

@@ -48,6 +48,9 @@ internal sealed class PartitionBuffer(Action<bool> pause, int sizeBytesMax, Time
         {
             if (_isEnded) return;
             _isEnded = true;
+            // The client keeps a pause across assignments: nobody else would ever lift it.
+            if (_isPaused) pause(false);
+            _isPaused = false;
             _end = ExceptionDispatchInfo.Capture(why);
             _records.Clear();
         }
