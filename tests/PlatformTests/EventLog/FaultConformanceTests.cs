@@ -132,8 +132,8 @@ public abstract class FaultConformanceTests : GroupConformanceTests
     {
         const int Count = 400;
         var writer = await OpenAsync();
-        foreach (var some in Enumerable.Range(0, Count).Chunk(10))
-            await writer.AppendAsync(Single, [.. some.Select(i => new LogRecord(default, new byte[16 * 1024]))], Cancel);
+        LogRecord[] some = [.. Enumerable.Repeat(new LogRecord(default, new byte[16 * 1024]), 10)];
+        for (var i = 0; i < Count; i += some.Length) await writer.AppendAsync(Single, some, Cancel);
         // It reads ahead no further than 64 KiB.
         var log = OpenImpatient();
         await using (var slow = log.OpenReader(Single, 0))
