@@ -7,6 +7,7 @@ using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -52,6 +53,9 @@ internal sealed class Site : IAsyncDisposable
     /// <summary>The shards' rows, as <c>ReadTallies</c> gives them.</summary>
     public ConcurrentDictionary<int, PartitionTally[]> Rows { get; } = [];
 
+    /// <summary>Every request there was, as long as anything holds it.</summary>
+    public ConcurrentBag<WeakReference<HttpContext>> Requests { get; } = [];
+
     public int SurveyReads => Volatile.Read(ref _surveyReads);
 
     public int RowReads => Volatile.Read(ref _rowReads);
@@ -85,7 +89,7 @@ internal sealed class Site : IAsyncDisposable
         {
             // What the server holds back for a slow reader is out of date when it goes out.
             kestrel.Limits.MaxResponseBufferSize = 8 * 1024;
-            kestrel.Listen(IPAddress.Loopback, 0);
+            kestrel.Listen(IPAddress.Loopback, 0, KeptConnection.AllowOn);
         });
         builder.Services.AddMetrics();
         builder.Services.AddProblemDetails();
@@ -98,6 +102,11 @@ internal sealed class Site : IAsyncDisposable
             (id, _) => site.ReadSurvey(id), site.ReadRowsAsync)));
 
         site._app = builder.Build();
+        site._app.Use((HttpContext context, RequestDelegate next) =>
+        {
+            site.Requests.Add(new(context));
+            return next(context);
+        });
         site._app.UseAuthentication();
         site._app.UseAuthorization();
         site._app.MapResults(Role.All);

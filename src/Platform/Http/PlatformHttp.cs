@@ -65,6 +65,7 @@ public static class PlatformHttp
                         connection.Features.Set(feature);
                         return inner(connection);
                     });
+                    if (listener is Listener.Public && roles.HasFlag(Role.Sse)) KeptConnection.AllowOn(endpoint);
                     open.Add(listener, endpoint);
                 });
             }

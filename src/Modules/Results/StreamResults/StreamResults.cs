@@ -1,13 +1,12 @@
-using System.Buffers;
 using System.Globalization;
-using System.IO.Pipelines;
 using System.Text;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using Platform;
 
 namespace Results;
 
@@ -27,44 +26,63 @@ internal sealed class StreamResults(
     /// <summary>Streams until the result is final, the reader has gone, or the process stops.</summary>
     /// <param name="surveyId">Which survey.</param>
     /// <param name="known">The version that the reader has already, from an earlier connection; -1 for none.</param>
-    /// <param name="context">Nothing of its response has been sent yet.</param>
-    /// <remarks>One call a connection, for hours: its loop allocates nothing, and no call is around another.</remarks>
+    /// <param name="context">
+    /// Nothing of its response has been sent yet. It ends when the response has begun: the stream keeps the connection.
+    /// </param>
     public async Task HandleAsync(int surveyId, long known, HttpContext context)
     {
-        var (gone, stopping) = (Gone(context), lifetime.ApplicationStopping);
-        if (stopping.IsCancellationRequested || !TryOpen(known))
+        if (lifetime.ApplicationStopping.IsCancellationRequested || !TryOpen(known))
         {
             await StreamProblems.OverloadedAsync(context);
             return;
         }
 
-        var viewer = new Viewer(context, NextAgeMax(), options.Value, clock, metrics);
-        Board? joined = null;
+        var connection = context.Features.GetRequiredFeature<IConnectionLifetimeFeature>();
+        var viewer = new Viewer(connection, NextAgeMax(), options.Value, clock, metrics);
+        var kept = false;
         try
         {
+            var gone = connection.ConnectionClosed;
             var (board, later) = await boards.FindAsync(surveyId, gone);
             while (board is not null && !board.TryJoin(viewer)) (board, later) = await boards.FindAsync(surveyId, gone);
-            joined = board;
-            if (joined is null)
+            if (board is null)
             {
                 await (later ? StreamProblems.OverloadedAsync(context) : StreamProblems.NoSuchSurveyAsync(context));
                 return;
             }
 
-            Prepare(context, options.Value.SendBufferSizeBytes);
-            using var wakeWhenGone = gone.UnsafeRegister(static viewer => ((Viewer)viewer!).Wake(), viewer);
+            viewer.Board = board;
+            var chunked = HttpProtocol.IsHttp11(context.Request.Protocol);
+            Prepare(context, chunked, options.Value.SendBufferSizeBytes);
             await context.Response.StartAsync(CancellationToken.None);
-            var body = context.Response.BodyWriter;
-            body.Write(_retry);
-            var sent = new Sent(known, null);
-            while (!gone.IsCancellationRequested && !stopping.IsCancellationRequested)
+            context.Features.GetRequiredFeature<KeptConnection>().Keep(Rest(viewer, known, chunked));
+            kept = true;
+        }
+        finally
+        {
+            if (!kept) Close(viewer);
+        }
+    }
+
+    // By itself, so that it holds what it needs and nothing of the request.
+    private Func<ConnectionContext, Task> Rest(Viewer viewer, long known, bool chunked) => connection =>
+        SendAsync(viewer, new(known, null), new(connection.Transport.Output, chunked), connection.ConnectionClosed);
+
+    /// <remarks>One call a connection, for hours: its loop allocates nothing, and few calls are around it.</remarks>
+    private async Task SendAsync(Viewer viewer, Sent sent, EventWriter events, CancellationToken gone)
+    {
+        try
+        {
+            using var wakeWhenGone = gone.UnsafeRegister(static viewer => ((Viewer)viewer!).Wake(), viewer);
+            events.Write(_retry);
+            while (!gone.IsCancellationRequested && !lifetime.ApplicationStopping.IsCancellationRequested)
             {
                 // Whatever came while the reader was slow is skipped: there is only the newest.
-                var next = Write(joined.Frame!, sent, body);
+                var next = Write(viewer.Board!.Frame!, sent, events);
                 if (next == sent && viewer.IsDueForRotation)
                 {
                     metrics.Rotated.Add(1);
-                    return;
+                    break;
                 }
 
                 if (next == sent && !viewer.IsDueForHeartbeat)
@@ -73,21 +91,28 @@ internal sealed class StreamResults(
                     continue;
                 }
 
-                if (next == sent) body.Write(Heartbeat);
+                if (next == sent) events.Write(Heartbeat);
                 sent = next;
                 viewer.BeginWrite();
-                await body.FlushAsync(CancellationToken.None);
+                await events.FlushAsync();
                 viewer.EndWrite();
-                if (sent.Status is ResultStatus.Final) return;
+                if (sent.Status is ResultStatus.Final) break;
             }
+
+            events.End();
         }
         finally
         {
-            joined?.Leave(viewer);
-            metrics.Connections.Add(-1);
-            metrics.Durations.Record(viewer.Age.TotalSeconds);
-            Interlocked.Decrement(ref _open);
+            Close(viewer);
         }
+    }
+
+    private void Close(Viewer viewer)
+    {
+        viewer.Board?.Leave(viewer);
+        metrics.Connections.Add(-1);
+        metrics.Durations.Record(viewer.Age.TotalSeconds);
+        Interlocked.Decrement(ref _open);
     }
 
     private bool TryOpen(long known)
@@ -104,19 +129,12 @@ internal sealed class StreamResults(
         return true;
     }
 
-    // A request that has its connection to itself ends with it, and needs no token of its own beside that.
-    private static CancellationToken Gone(HttpContext context) =>
-        HttpProtocol.IsHttp11(context.Request.Protocol)
-        && context.Features.Get<IConnectionLifetimeFeature>() is { } connection
-            ? connection.ConnectionClosed
-            : context.RequestAborted;
-
     /// <summary>Multiples of the golden ratio lie evenly between 0 and 1, however many there are.</summary>
     private TimeSpan NextAgeMax() => options.Value.ConnectionAgeMax
         * (0.8 + (0.2 * ((uint)Interlocked.Increment(ref _opened) * 0.6180339887498949 % 1)));
 
     /// <returns>What the reader has once all that was written has come to it.</returns>
-    private Sent Write(Frame frame, Sent sent, PipeWriter body)
+    private Sent Write(Frame frame, Sent sent, EventWriter events)
     {
         var final = frame.Status is ResultStatus.Final;
         var status = frame.Status != sent.Status;
@@ -125,28 +143,25 @@ internal sealed class StreamResults(
 
         // At the beginning the status comes first; the end is told last, for a reader may leave when it hears of it.
         var statusLast = final && sent.Status is not null;
-        if (status && !statusLast) body.Write(frame.StatusEvent.Span);
-        if (tally) body.Write(frame.TallyEvent.Span);
-        if (statusLast) body.Write(frame.StatusEvent.Span);
+        if (status && !statusLast) events.Write(frame.StatusEvent.Span);
+        if (tally) events.Write(frame.TallyEvent.Span);
+        if (statusLast) events.Write(frame.StatusEvent.Span);
         if (status || tally) metrics.FramesWritten.Add(1);
         return new(tally ? frame.Version : sent.Version, frame.Status);
     }
 
-    private static void Prepare(HttpContext context, int sendBufferSizeBytes)
+    private static void Prepare(HttpContext context, bool chunked, int sendBufferSizeBytes)
     {
-        var (headers, features) = (context.Response.Headers, context.Features);
+        var headers = context.Response.Headers;
         headers.ContentType = "text/event-stream";
         headers.CacheControl = "no-store";
         headers["X-Accel-Buffering"] = "no";
-        features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        if (!HttpProtocol.IsHttp11(context.Request.Protocol)) return;
-
+        headers.Connection = "close";
+        if (chunked) headers.TransferEncoding = "chunked";
         // What the kernel has taken can no longer be skipped, so it may take little; and as the connection is not fit
         // for anything else afterwards, it ends with the stream.
-        headers.Connection = "close";
-        if (features.Get<IConnectionSocketFeature>()?.Socket is { } socket) socket.SendBufferSize = sendBufferSizeBytes;
-        // The limit for slow readers is our own: the server's rate is for answers that end.
-        if (features.Get<IHttpMinResponseDataRateFeature>() is { } rate) rate.MinDataRate = null;
+        if (context.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket)
+            socket.SendBufferSize = sendBufferSizeBytes;
     }
 
     private readonly record struct Sent(long Version, ResultStatus? Status);

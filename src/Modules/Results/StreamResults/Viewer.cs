@@ -1,5 +1,5 @@
 using System.Threading.Tasks.Sources;
-using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Connections.Features;
 
 namespace Results;
 
@@ -8,7 +8,8 @@ namespace Results;
 /// allocates nothing and needs no timer, however many there are.
 /// </summary>
 internal sealed class Viewer(
-    HttpContext context, TimeSpan ageMax, ResultsOptions limits, TimeProvider clock, ResultsMetrics metrics)
+    IConnectionLifetimeFeature connection, TimeSpan ageMax, ResultsOptions limits, TimeProvider clock,
+    ResultsMetrics metrics)
     : IValueTaskSource, IThreadPoolWorkItem
 {
     private const int Busy = 0, Waiting = 1, Woken = 2;
@@ -20,6 +21,9 @@ internal sealed class Viewer(
     private bool _writing;
     private bool _dropped;
     private long _since = clock.GetTimestamp();
+
+    /// <summary>The board that it has joined; null while it has not.</summary>
+    public Board? Board { get; set; }
 
     /// <summary>Where it stands in its board. The board's alone.</summary>
     public int Place { get; set; }
@@ -83,13 +87,13 @@ internal sealed class Viewer(
         if (_dropped || clock.GetElapsedTime(Volatile.Read(ref _since)) < limits.WriteTimeout) return;
         _dropped = true;
         metrics.ReadersDropped.Add(1);
-        context.Abort();
+        connection.Abort();
     }
 
     /// <summary>Wakes it to end, and does not wait for a reader that is behind.</summary>
     public void End()
     {
-        if (Volatile.Read(ref _writing)) context.Abort();
+        if (Volatile.Read(ref _writing)) connection.Abort();
         Wake();
     }
 
