@@ -19,7 +19,9 @@ public sealed class DrainTests(Site site)
     {
         var election = await site.PublishAsync();
         await using var leaving = await site.Installation.StartHostAsync(
-            "api,sse", cancel: TestContext.Current.CancellationToken);
+            "api,sse",
+            new Dictionary<string, string> { ["Results__ConnectionCountPerAddressMax"] = $"{Streams}" },
+            TestContext.Current.CancellationToken);
         await Site.KnowsAsync(leaving, election.Id);
         var voters = await site.VotersAsync(400);
         var streams = await OpenStreamsAsync(leaving, election.Id);

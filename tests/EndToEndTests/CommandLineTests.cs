@@ -80,6 +80,19 @@ public sealed class CommandLineTests(Site site)
     }
 
     [Fact]
+    public async Task More_connections_than_it_may_open_files_is_one_line_and_exit_code_2()
+    {
+        var settings = Settings();
+        settings["Http__ConnectionCountMax"] = "401";
+
+        var ended = await HostCommand.RunAsync(["--role", "all"], settings, openFilesMax: 1_000);
+
+        Assert.Equal((2, ""), (ended.ExitCode, ended.Output));
+        Assert.Contains("Http__ConnectionCountMax: this process may have 1000 files open, which leaves 400 connections",
+            Assert.Single(ended.Errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Another_master_key_opens_nothing_and_is_not_shown()
     {
         var settings = Settings();

@@ -8,9 +8,10 @@ namespace EndToEndTests;
 internal static class HostCommand
 {
     public static async Task<Ended> RunAsync(IEnumerable<string> arguments,
-        IReadOnlyDictionary<string, string>? settings = null)
+        IReadOnlyDictionary<string, string>? settings = null, int? openFilesMax = null)
     {
-        var start = new ProcessStartInfo(Programs.Host, arguments)
+        var (program, itsArguments) = Programs.HostWith(openFilesMax, arguments);
+        var start = new ProcessStartInfo(program, itsArguments)
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

@@ -27,10 +27,12 @@ internal sealed class EventStream : IDisposable
 
     /// <summary>Sends the request, and reads nothing.</summary>
     public static async Task<EventStream> AskAsync(
-        Site site, int survey = 1, string? headers = null, int? receiveBufferSizeBytes = null)
+        Site site, int survey = 1, string? headers = null, int? receiveBufferSizeBytes = null,
+        IPAddress? from = null)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         if (receiveBufferSizeBytes is { } size) socket.ReceiveBufferSize = size;
+        if (from is not null) socket.Bind(new IPEndPoint(from, 0));
         await socket.ConnectAsync(site.Address);
         var stream = new EventStream(socket);
         await stream._bytes.WriteAsync(Encoding.ASCII.GetBytes(
@@ -39,9 +41,10 @@ internal sealed class EventStream : IDisposable
     }
 
     /// <summary>Sends the request and reads the head of the answer.</summary>
-    public static async Task<EventStream> OpenAsync(Site site, int survey = 1, string? headers = null)
+    public static async Task<EventStream> OpenAsync(
+        Site site, int survey = 1, string? headers = null, IPAddress? from = null)
     {
-        var stream = await AskAsync(site, survey, headers);
+        var stream = await AskAsync(site, survey, headers, from: from);
         await stream.ReadHeadAsync();
         return stream;
     }

@@ -55,11 +55,13 @@ public sealed class HostProcess : IAsyncDisposable
     public IReadOnlyList<string> Lines => _process.Lines;
 
     /// <summary>Starts it on free ports and waits until it says that it is ready.</summary>
+    /// <param name="openFilesMax">How many files it may have open; null: as many as this process.</param>
     /// <exception cref="ProcessFailedException">It ended or was not ready in time; holds its last output.</exception>
     internal static async Task<HostProcess> StartAsync(
-        string roles, IReadOnlyDictionary<string, string> settings, CancellationToken cancel)
+        string roles, IReadOnlyDictionary<string, string> settings, int? openFilesMax, CancellationToken cancel)
     {
-        var process = ChildProcess.Start($"voting-host --role {roles}", Programs.Host, ["--role", roles], settings);
+        var (program, arguments) = Programs.HostWith(openFilesMax, ["--role", roles]);
+        var process = ChildProcess.Start($"voting-host --role {roles}", program, arguments, settings);
         try
         {
             var ports = await process.WaitForLineAsync(ReadPorts, StartTimeout, cancel);

@@ -78,12 +78,22 @@ public sealed class Installation : IAsyncDisposable
     /// <param name="settings">On top of the installation's own.</param>
     /// <param name="cancel">Ends the start.</param>
     /// <exception cref="ProcessFailedException">It ended or was not ready in time; holds its last output.</exception>
+    public Task<HostProcess> StartHostAsync(
+        string roles, IReadOnlyDictionary<string, string>? settings = null, CancellationToken cancel = default) =>
+        StartHostAsync(roles, settings, null, cancel);
+
+    /// <summary>The same, with a limit of its own on the files that it may have open.</summary>
+    /// <param name="roles">Such as <c>all</c> or <c>api,consumer</c>.</param>
+    /// <param name="settings">On top of the installation's own.</param>
+    /// <param name="openFilesMax">Null: that of this process.</param>
+    /// <param name="cancel">Ends the start.</param>
+    /// <exception cref="ProcessFailedException">It ended or was not ready in time; holds its last output.</exception>
     public async Task<HostProcess> StartHostAsync(
-        string roles, IReadOnlyDictionary<string, string>? settings = null, CancellationToken cancel = default)
+        string roles, IReadOnlyDictionary<string, string>? settings, int? openFilesMax, CancellationToken cancel)
     {
         var own = new Dictionary<string, string>(_settings);
         foreach (var (key, value) in settings ?? new Dictionary<string, string>()) own[key] = value;
-        var host = await HostProcess.StartAsync(roles, own, cancel);
+        var host = await HostProcess.StartAsync(roles, own, openFilesMax, cancel);
         _hosts.Enqueue(host);
         return host;
     }

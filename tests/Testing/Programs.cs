@@ -35,6 +35,15 @@ public static class Programs
     public static string DotnetRoot { get; } =
         Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
 
+    /// <summary><c>voting-host</c> with a limit of its own on the files that it may have open.</summary>
+    /// <param name="openFilesMax">Null: that of this process.</param>
+    /// <param name="arguments">Of <c>voting-host</c>.</param>
+    /// <returns>The program to start, which becomes <c>voting-host</c> with its process id, and arguments.</returns>
+    public static (string Program, IEnumerable<string> Arguments) HostWith(
+        int? openFilesMax, IEnumerable<string> arguments) => openFilesMax is { } max
+        ? ("/bin/sh", ["-c", $"ulimit -n {max} && exec \"$0\" \"$@\"", Host, .. arguments])
+        : (Host, arguments);
+
     private static string Find(string program, string project, string variable)
     {
         if (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } named)

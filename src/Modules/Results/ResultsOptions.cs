@@ -35,10 +35,17 @@ internal sealed class ResultsOptions
     public TimeSpan ConnectionAgeMax { get; init; } = TimeSpan.FromMinutes(30);
 
     /// <summary>
-    /// Most streams open at once in a process; one more is refused. Each holds a file handle and about 20 KB.
+    /// Most streams open at once in a process; one more is refused. Each holds a file handle and about 10 KB.
     /// </summary>
     [Range(1, 1_000_000)]
     public int ConnectionCountMax { get; init; } = 18_000;
+
+    /// <summary>
+    /// Most of them for one client address, of IPv6 for a network of 64 bits; one more is refused. Many readers of one
+    /// provider may share an address.
+    /// </summary>
+    [Range(1, 1_000_000)]
+    public int ConnectionCountPerAddressMax { get; init; } = 2_000;
 
     /// <summary>
     /// The kernel's buffer for a stream, in bytes. What stands in it is sent even when it is out of date: smaller means

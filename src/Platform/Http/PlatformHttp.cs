@@ -44,10 +44,12 @@ public static class PlatformHttp
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = JsonBody.SizeBytesMax;
-            kestrel.Limits.MaxConcurrentConnections = http.Value.ConnectionCountMax;
+            kestrel.Limits.MaxConcurrentConnections = http.Value.ConnectionCount;
             kestrel.Limits.RequestHeadersTimeout = http.Value.RequestHeadTimeout;
             // What a slow reader of live results has not taken yet must not pile up here: it skips to the newest state.
             kestrel.Limits.MaxResponseBufferSize = 8 * 1024;
+            // A body and what may come with it: what a connection has sent and nobody has read yet is held for it.
+            kestrel.Limits.MaxRequestBufferSize = 2 * JsonBody.SizeBytesMax;
             // A slow upload holds a connection and nothing else, and not for long: 64 KiB at 240 B/s is our limit.
             kestrel.Limits.MinRequestBodyDataRate = new(240, TimeSpan.FromSeconds(5));
             if ((roles & (Role.Api | Role.Sse | Role.Audit)) is not Role.None)
@@ -81,14 +83,11 @@ public static class PlatformHttp
         app.UseRouting();
         app.Use(VaryByOrigin);
         app.UseCors();
+        app.UseMiddleware<AwaitBody>();
         app.UseMiddleware<RequestLimit>();
-        // What waits here waits in every stream: each of them would hold memory for as long as it lasts.
-        app.UseWhen(context => !context.IsLasting(), ending =>
-        {
-            ending.UseAuthentication();
-            ending.UseAuthorization();
-            ending.UseMiddleware<VoterLimit>();
-        });
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.UseMiddleware<VoterLimit>();
     }
 
     // What a cache has got for one page, or for no page, is not what another page may read.

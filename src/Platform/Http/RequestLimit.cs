@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
@@ -6,7 +5,7 @@ namespace Platform;
 
 /// <summary>
 /// Turns requests away at once while too many are under way: answers that come too late help nobody, and what waits
-/// takes memory. Endpoints that are <see cref="RequestLimits.Lasting{T}"/> have limits of their own.
+/// takes memory. A stream of results is no request under way once it has begun: it has limits of its own.
 /// </summary>
 internal sealed class RequestLimit(RequestDelegate next, IOptions<HttpOptions> options)
 {
@@ -15,7 +14,7 @@ internal sealed class RequestLimit(RequestDelegate next, IOptions<HttpOptions> o
 
     public Task InvokeAsync(HttpContext context) =>
         // Health must be told even then, and staff must be able to look.
-        context.Features.Get<ListenerFeature>() is { Listener: Listener.Public } && !context.IsLasting()
+        context.Features.Get<ListenerFeature>() is { Listener: Listener.Public }
             ? CountAsync(context)
             : next(context);
 
@@ -32,18 +31,3 @@ internal sealed class RequestLimit(RequestDelegate next, IOptions<HttpOptions> o
         }
     }
 }
-
-/// <summary>Marks endpoints for <see cref="RequestLimit"/>.</summary>
-public static class RequestLimits
-{
-    /// <summary>Says that a request of it lasts for hours, and is no sign of overload; it is for anybody.</summary>
-    public static T Lasting<T>(this T endpoint)
-        where T : IEndpointConventionBuilder
-        => endpoint.WithMetadata(new LastingRequest());
-
-    /// <returns>Whether the request's endpoint is <see cref="Lasting"/>.</returns>
-    internal static bool IsLasting(this HttpContext context) =>
-        context.GetEndpoint()?.Metadata.GetMetadata<LastingRequest>() is not null;
-}
-
-internal sealed class LastingRequest;

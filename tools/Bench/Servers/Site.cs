@@ -127,6 +127,7 @@ internal sealed class Site : IAsyncDisposable
         // All voters come from this machine: their common address is counted, and never refused.
         ["Limits__AddressPerSecond"] = "1000000",
         ["Limits__AddressBurst"] = "1000000",
+        ["Results__ConnectionCountPerAddressMax"] = "1000000",
     };
 
     private static async Task<(string Template, string MasterKey)> MigrateAsync(

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -20,7 +21,9 @@ internal sealed class StreamResults(
     private readonly byte[] _retry = Encoding.UTF8.GetBytes(string.Create(
         CultureInfo.InvariantCulture, $"retry: {(long)options.Value.ReconnectDelay.TotalMilliseconds}\n\n"));
 
-    private int _open;
+    private readonly OpenByAddress _open =
+        new(options.Value.ConnectionCountMax, options.Value.ConnectionCountPerAddressMax);
+
     private int _opened;
 
     /// <summary>Streams until the result is final, the reader has gone, or the process stops.</summary>
@@ -31,14 +34,15 @@ internal sealed class StreamResults(
     /// </param>
     public async Task HandleAsync(int surveyId, long known, HttpContext context)
     {
-        if (lifetime.ApplicationStopping.IsCancellationRequested || !TryOpen(known))
+        if (lifetime.ApplicationStopping.IsCancellationRequested
+            || !TryOpen(context.Connection.RemoteIpAddress, known, out var caller))
         {
             await StreamProblems.OverloadedAsync(context);
             return;
         }
 
         var connection = context.Features.GetRequiredFeature<IConnectionLifetimeFeature>();
-        var viewer = new Viewer(connection, NextAgeMax(), options.Value, clock, metrics);
+        var viewer = new Viewer(connection, caller, NextAgeMax(), options.Value, clock, metrics);
         var kept = false;
         try
         {
@@ -112,14 +116,13 @@ internal sealed class StreamResults(
         viewer.Board?.Leave(viewer);
         metrics.Connections.Add(-1);
         metrics.Durations.Record(viewer.Age.TotalSeconds);
-        Interlocked.Decrement(ref _open);
+        _open.Close(viewer.Caller);
     }
 
-    private bool TryOpen(long known)
+    private bool TryOpen(IPAddress? address, long known, out UInt128 caller)
     {
-        if (Interlocked.Increment(ref _open) > options.Value.ConnectionCountMax)
+        if (!_open.TryOpen(address, out caller))
         {
-            Interlocked.Decrement(ref _open);
             metrics.Refused.Add(1);
             return false;
         }

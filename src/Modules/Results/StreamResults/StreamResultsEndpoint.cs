@@ -17,7 +17,6 @@ internal static class StreamResultsEndpoint
         endpoints.MapGet("/v1/surveys/{id}/results/stream", handler)
             .OnListener(Listener.Public)
             .AllowAnonymous()
-            .Lasting()
             .Produces(200, contentType: "text/event-stream")
             .WithName("StreamResults")
             .WithSummary("A survey's results, live, as server-sent events.");

@@ -8,7 +8,7 @@ namespace Results;
 /// allocates nothing and needs no timer, however many there are.
 /// </summary>
 internal sealed class Viewer(
-    IConnectionLifetimeFeature connection, TimeSpan ageMax, ResultsOptions limits, TimeProvider clock,
+    IConnectionLifetimeFeature connection, UInt128 caller, TimeSpan ageMax, ResultsOptions limits, TimeProvider clock,
     ResultsMetrics metrics)
     : IValueTaskSource, IThreadPoolWorkItem
 {
@@ -27,6 +27,9 @@ internal sealed class Viewer(
 
     /// <summary>Where it stands in its board. The board's alone.</summary>
     public int Place { get; set; }
+
+    /// <summary>Whose place it takes, as <see cref="Platform.OpenByAddress"/> knows it.</summary>
+    public UInt128 Caller => caller;
 
     /// <summary>How long it has been open.</summary>
     public TimeSpan Age => clock.GetElapsedTime(_openedAt);
