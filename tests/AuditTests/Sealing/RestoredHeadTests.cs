@@ -193,28 +193,29 @@ public sealed class RestoredHeadTests(Postgres postgres) : IDisposable
         site.Start(signers: log => [LaterSigner(log.Origin), Signers.Log(log.Origin)]);
         await site.SettledAsync();
 
-        var bytes = await File.ReadAllBytesAsync(FileOf(ArchiveKey.Checkpoint(Log.Folder, 1)).FullName, Cancel);
-        Assert.True(CheckpointDocument.TryParse(bytes, out var document));
+        var later = LaterSigner(Log.Origin).Verifier;
+        var document = Assert.IsType<CheckpointDocument>(
+            await new ArchivedLog(Log, _ => [later, .. old], Store).NewestAsync(0, 0, Cancel));
+        var number = document.Statement.Number;
         Assert.Equal(2, document.Statement.Note.Note.Signatures.Count);
         Assert.True(document.IsNotedBy(old));
         Assert.False(document.IsSignedBy(old));
-        Assert.True(document.IsSignedBy([LaterSigner(Log.Origin).Verifier]));
+        Assert.True(document.IsSignedBy([later]));
 
         // Retired at that checkpoint, it speaks for none behind: whoever got hold of it adds nothing.
         await site.EndAllAsync();
         var stolen = document.Statement with
         {
-            Number = 2,
+            Number = number + 1,
             Note = SignedCheckpoint.Sign(
                 document.Statement.Note.Checkpoint with { Size = 2 * document.Statement.Size },
                 Signers.Log(Log.Origin)),
             Previous = document.Digest,
         };
-        await PutAsync(2, CheckpointDocument.Sign(stolen, Signers.Log(Log.Origin)).Bytes.ToArray());
-        var later = LaterSigner(Log.Origin).Verifier;
-        var archived = new ArchivedLog(Log, number => number <= 1 ? [later, .. old] : [later], Store);
+        await PutAsync(number + 1, CheckpointDocument.Sign(stolen, Signers.Log(Log.Origin)).Bytes.ToArray());
+        var archived = new ArchivedLog(Log, at => at <= number ? [later, .. old] : [later], Store);
         Assert.Equal(document.Digest, (await archived.NewestAsync(0, 0, Cancel))?.Digest);
-        Assert.Equal(2, (await NewestAsync()).Statement.Number);
+        Assert.Equal(number + 1, (await NewestAsync()).Statement.Number);
     }
 
     /// <summary>It ends by itself, and the archive is as it was.</summary>

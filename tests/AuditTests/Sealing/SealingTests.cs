@@ -31,10 +31,17 @@ public sealed class SealingTests(Postgres postgres) : IDisposable
         await site.SettledAsync();
 
         var archives = await SealedArchive.AssertAllAsync(site, auditor);
+        // Whichever source is read first may be sealed before the other has begun to be.
+        await SealingSite.UntilAsync("others get their share of a source that brings much", async () =>
+        {
+            if (archives[0].Documents.Any(one => one.Statement is { Ranges.Count: 2, Entries: 40 })) return true;
+            await site.AppendEverywhereAsync(300);
+            await site.SettledAsync();
+            archives = await SealedArchive.AssertAllAsync(site, auditor);
+            return false;
+        });
         Assert.All(archives.SkipLast(1), archive => Assert.All(
             archive.Documents, one => Assert.InRange(one.Statement.Entries, 1, SealingSite.Quick.SealEntryCountMax)));
-        // Of a source that brings much the others get their share.
-        Assert.Contains(archives[0].Documents, one => one.Statement is { Ranges.Count: 2, Entries: 40 });
         await SealingSite.UntilAsync("the groups know what is sealed", async () =>
             (await site.Log.LagAsync(SealVotes.Group, VoteTopics.Votes, Cancel)).Values.Sum() == 0
             && (await site.Log.LagAsync(SealEvents.Group, Outbox.Topic.Name, Cancel)).Values.Sum() == 0);
